@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/result.h"
+
+#include <cstring>
+
+namespace lyr {
+
+std::string describe(const Error& error) {
+  if (*error.call == '\0' && error.subject != nullptr) return *error.subject;
+  std::string text = error.call;
+  if (error.subject != nullptr) text += ": " + *error.subject;
+  char buffer[128];
+  // GNU strerror_r: returns the text, which need not be in the buffer.
+  text += ": ";
+  text += strerror_r(error.code, buffer, sizeof buffer);
+  return text;
+}
+
+}  // namespace lyr

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// The calls of sys_file.h that are more than one system call: directories, whole files, mappings.
+#include <dirent.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "base/sys_file.h"
+
+namespace lyr::sys {
+namespace {
+
+struct LinuxDirent64 {  // getdents64(2)
+  uint64_t ino;
+  int64_t offset;
+  uint16_t length;
+  uint8_t type;
+  char name[1];
+};
+
+constexpr int depth_max = 4096;  // of a tree that remove_all_at takes apart
+
+Result<> remove_tree(const Fd& dir, const char* path, int depth) {
+  auto removed = unlink_at(dir, path);
+  if (removed || removed.error().code == ENOENT) return {};
+  int code = removed.error().code;
+  // Linux says EISDIR for a directory, POSIX and some file systems EPERM.
+  if (code != EISDIR && code != EPERM) return about(std::move(removed), path);
+  if (depth > depth_max) return fail(ELOOP, "remove", path);
+  auto opened = open_at(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!opened)
+    return code == EPERM ? about(std::move(removed), path)
+                         : about(Result<>(std::unexpected(std::move(opened).error())), path);
+  // Names are taken first: removing while reading may make the kernel skip some.
+  std::vector<std::string> names;
+  TRY(read_directory(*opened, [&](const DirectoryEntry& entry) {
+    names.emplace_back(entry.name);
+    return true;
+  }));
+  for (const std::string& name : names) TRY(remove_tree(*opened, name.c_str(), depth + 1));
+  return about(unlink_at(dir, path, AT_REMOVEDIR), path);
+}
+
+Result<Mapping> fail_map() { return fail_errno("mmap"); }
+
+std::byte* map(const Fd& fd, size_t bytes, int protection) {
+  void* data = ::mmap(nullptr, bytes, protection, MAP_SHARED, fd.get(), 0);
+  return data == MAP_FAILED ? nullptr : static_cast<std::byte*>(data);
+}
+
+}  // namespace
+
+Result<> remove_all_at(const Fd& dir, const char* path) { return remove_tree(dir, path, 0); }
+
+Result<> read_directory(const Fd& dir, const std::function<bool(const DirectoryEntry&)>& each) {
+  Fd handle = TRY(open_at(dir, ".", O_RDONLY | O_DIRECTORY));
+  alignas(LinuxDirent64) char buffer[32768];
+  for (;;) {
+    long length = ::syscall(SYS_getdents64, handle.get(), buffer, sizeof buffer);
+    if (length == -1) return fail_errno("getdents64");
+    if (length == 0) return {};
+    for (long at = 0; at < length;) {
+      const auto* entry = reinterpret_cast<const LinuxDirent64*>(buffer + at);
+      at += entry->length;
+      std::string_view name(entry->name);
+      if (name == "." || name == "..") continue;
+      if (!each({name, entry->type, entry->ino})) return {};
+    }
+  }
+}
+
+Result<std::string> read_file_at(const Fd& dir, const char* path, size_t bytes_max) {
+  Fd file = TRY(about(open_at(dir, path, O_RDONLY), path));
+  std::string text;
+  for (;;) {
+    size_t before = text.size();
+    if (before > bytes_max) return fail(EFBIG, "read", path);
+    text.resize(before + 65536);
+    auto rest = std::as_writable_bytes(std::span(text)).subspan(before);
+    size_t got = TRY(about(read(file, rest), path));
+    text.resize(before + got);
+    if (got == 0) return text;
+  }
+}
+
+Result<> replace_file_at(const Fd& dir, const char* path, std::string_view text, mode_t mode,
+                         bool durable) {
+  std::string beside = std::string(path) + ".new." + std::to_string(::getpid());
+  Fd file = TRY(
+      about(open_at(dir, beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode), beside));
+  auto written = write_all(file, text);
+  if (written && durable) written = fsync(file);
+  if (written) written = rename_at(dir, beside.c_str(), dir, path);
+  if (!written) {
+    static_cast<void>(unlink_at(dir, beside.c_str()));
+    return about(std::move(written), path);
+  }
+  if (!durable) return {};
+  std::string parent(path);
+  size_t slash = parent.rfind('/');
+  parent = slash == std::string::npos ? "." : parent.substr(0, slash + 1);
+  Fd parent_dir = TRY(open_at(dir, parent.c_str(), O_RDONLY | O_DIRECTORY));
+  return fsync(parent_dir);
+}
+
+Mapping& Mapping::operator=(Mapping&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+Mapping::~Mapping() {
+  if (data_ != nullptr) ::munmap(data_, size_);
+}
+
+Result<Mapping> Mapping::read_only(const Fd& fd, size_t bytes) {
+  std::byte* data = map(fd, bytes, PROT_READ);
+  if (data == nullptr) return fail_map();
+  return Mapping(data, bytes);
+}
+
+Result<Mapping> Mapping::shared(const Fd& fd, size_t bytes) {
+  std::byte* data = map(fd, bytes, PROT_READ | PROT_WRITE);
+  if (data == nullptr) return fail_map();
+  return Mapping(data, bytes);
+}
+
+}  // namespace lyr::sys

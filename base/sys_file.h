@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// One wrapper per file system call. EINTR, O_CLOEXEC and errno are dealt with here and nowhere
+// else. All are thread-safe; all block as the call they wrap does; errors carry errno and the
+// call's name.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace lyr::sys {
+
+// The current directory for the *_at calls (AT_FDCWD), as an Fd that owns nothing.
+const Fd& cwd();
+
+Result<Fd> open(const char* path, int flags, mode_t mode = 0);
+Result<Fd> open_at(const Fd& dir, const char* path, int flags, mode_t mode = 0);
+// openat2 with RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS: leaving `dir` fails with EXDEV.
+Result<Fd> open_beneath(const Fd& dir, const char* path, int flags, mode_t mode = 0);
+// openat2 with RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS: `dir` is "/" to every link and "..".
+Result<Fd> open_in_root(const Fd& dir, const char* path, int flags, mode_t mode = 0);
+// A new open file description of what an O_PATH (or any) fd refers to, through /proc/self/fd.
+Result<Fd> reopen(const Fd& fd, int flags);
+Result<Fd> dup(const Fd& fd);
+// An unnamed file in `dir` (O_TMPFILE); link_fd gives it a name.
+Result<Fd> open_unnamed(const Fd& dir, int flags, mode_t mode);
+Result<> link_fd(const Fd& fd, const Fd& dir, const char* name);
+
+Result<> mkdir_at(const Fd& dir, const char* path, mode_t mode);
+// mkdir -p beneath `dir`; what exists is kept.
+Result<> mkdir_all_at(const Fd& dir, std::string_view path, mode_t mode);
+Result<> mknod_at(const Fd& dir, const char* path, mode_t mode, dev_t device);
+Result<> unlink_at(const Fd& dir, const char* path, int flags = 0);
+// Removes `path` and all below it, never following a symlink nor leaving `dir`; absent is success.
+Result<> remove_all_at(const Fd& dir, const char* path);
+Result<> rename_at(const Fd& from_dir, const char* from, const Fd& to_dir, const char* to,
+                   unsigned flags = 0);
+Result<> link_at(const Fd& from_dir, const char* from, const Fd& to_dir, const char* to,
+                 int flags = 0);
+Result<> symlink_at(const char* target, const Fd& dir, const char* path);
+Result<std::string> readlink_at(const Fd& dir, const char* path);
+
+Result<struct stat> stat(const Fd& fd);
+Result<struct stat> stat_at(const Fd& dir, const char* path, int flags = AT_SYMLINK_NOFOLLOW);
+Result<struct statx> statx_at(const Fd& dir, const char* path, int flags, unsigned mask);
+Result<struct statvfs> stat_vfs(const Fd& fd);
+// Whether `path` exists; only ENOENT and ENOTDIR are "no".
+Result<bool> exists_at(const Fd& dir, const char* path);
+
+Result<> chmod(const Fd& fd, mode_t mode);
+Result<> chmod_at(const Fd& dir, const char* path, mode_t mode);
+Result<> chown_at(const Fd& dir, const char* path, uid_t uid, gid_t gid,
+                  int flags = AT_SYMLINK_NOFOLLOW);
+Result<> utimens_at(const Fd& dir, const char* path, const struct timespec times[2],
+                    int flags = AT_SYMLINK_NOFOLLOW);
+
+// At most data.size() bytes; 0 is the end of the file.
+Result<size_t> read(const Fd& fd, std::span<std::byte> data);
+Result<size_t> write(const Fd& fd, std::span<const std::byte> data);
+Result<size_t> pread(const Fd& fd, std::span<std::byte> data, uint64_t offset);
+Result<size_t> pwrite(const Fd& fd, std::span<const std::byte> data, uint64_t offset);
+// All of `data`: EIO when the file ends first (read), or the error of the first failing write.
+Result<> read_exactly(const Fd& fd, std::span<std::byte> data);
+Result<> pread_exactly(const Fd& fd, std::span<std::byte> data, uint64_t offset);
+Result<> write_all(const Fd& fd, std::span<const std::byte> data);
+Result<> write_all(const Fd& fd, std::string_view text);
+Result<> pwrite_all(const Fd& fd, std::span<const std::byte> data, uint64_t offset);
+
+Result<> fsync(const Fd& fd);
+Result<> fdatasync(const Fd& fd);
+Result<> truncate(const Fd& fd, uint64_t size);
+Result<> fallocate(const Fd& fd, int mode, uint64_t offset, uint64_t length);
+Result<uint64_t> seek(const Fd& fd, uint64_t offset, int whence);
+Result<size_t> copy_file_range(const Fd& from, uint64_t from_offset, const Fd& to,
+                               uint64_t to_offset, size_t length);
+// LOCK_SH, LOCK_EX, LOCK_UN, with LOCK_NB: EWOULDBLOCK when held by another.
+Result<> flock(const Fd& fd, int operation);
+
+// Extended attributes. ENODATA: not there. Sizes are asked first, so values of any length come
+// whole.
+Result<std::string> get_xattr(const Fd& fd, const char* name);
+Result<> set_xattr(const Fd& fd, const char* name, std::string_view value, int flags = 0);
+Result<> remove_xattr(const Fd& fd, const char* name);
+Result<std::vector<std::string>> list_xattrs(const Fd& fd);
+
+// Calls `each` for every entry but "." and ".."; `each` returns false to stop. Order is the
+// kernel's.
+struct DirectoryEntry {
+  std::string_view name;
+  unsigned char type;  // DT_*
+  uint64_t ino;
+};
+Result<> read_directory(const Fd& dir, const std::function<bool(const DirectoryEntry&)>& each);
+
+// The whole of a small file: EFBIG past `bytes_max`.
+Result<std::string> read_file_at(const Fd& dir, const char* path, size_t bytes_max = 16 << 20);
+// Writes a new file beside `path` and renames it over: readers see the old or the new, whole.
+// `durable`: fsync of file and directory before it returns.
+Result<> replace_file_at(const Fd& dir, const char* path, std::string_view text, mode_t mode,
+                         bool durable = false);
+
+// A read-only or shared mapping of a file; unmapped when it goes. Move-only.
+class Mapping {
+ public:
+  Mapping() = default;
+  Mapping(Mapping&& other) noexcept;
+  Mapping& operator=(Mapping&& other) noexcept;
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  ~Mapping();
+
+  static Result<Mapping> read_only(const Fd& fd, size_t bytes);
+  static Result<Mapping> shared(const Fd& fd, size_t bytes);
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  std::span<std::byte> mutable_bytes() { return {data_, size_}; }
+
+ private:
+  Mapping(std::byte* data, size_t size) : data_(data), size_(size) {}
+  std::byte* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+}  // namespace lyr::sys

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// Containers, images in use and volumes as people name them. No daemon: state is files under two
+// roots plus what /proc and pidfds say; every call first puts right what a killed process left.
+// Per-container locks only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "image/config.h"
+#include "sandbox/spec.h"
+#include "store/store.h"
+#include "unionfs/unionfs.h"
+
+namespace lyr::engine {
+
+struct Roots {
+  std::string root;      // store, containers, volumes
+  std::string run_root;  // what a reboot may lose
+};
+// $LYR_ROOT, $LYR_RUN_ROOT, else by user: /var/lib/lyr and /run/lyr, or XDG's.
+Result<Roots> default_roots();
+
+struct VolumeMount {
+  std::string source;       // host path or volume name; empty: a volume of its own (anonymous)
+  std::string destination;  // absolute
+  bool read_only = false;
+};
+
+struct TmpfsMount {
+  std::string destination;
+  std::string options;  // "size=64m,mode=1777"
+};
+
+enum class NetworkMode { none, host };
+
+// What `run` and `create` take beside the image; unset optionals leave the image's default.
+struct CreateOptions {
+  std::string name;  // empty: made up
+  std::vector<std::string> command;
+  std::optional<std::vector<std::string>> entrypoint;  // an empty list clears the image's
+  std::vector<std::string> env;  // "NAME=value", or "NAME" to take the caller's
+  std::optional<std::string> working_dir;
+  std::optional<std::string> user;  // "name", "uid", "name:group", "uid:gid"
+  std::string hostname;
+  std::vector<VolumeMount> volumes;
+  std::vector<TmpfsMount> tmpfs;
+  bool read_only = false;
+  NetworkMode network = NetworkMode::none;
+  std::vector<std::string> cap_add;  // with or without "CAP_", or "ALL"
+  std::vector<std::string> cap_drop;
+  sandbox::Resources resources;
+  std::vector<sandbox::Rlimit> rlimits;
+  bool init = false;
+  std::map<std::string, std::string> labels;
+  bool interactive = false;  // keeps standard input open
+  bool terminal = false;
+  bool auto_remove = false;
+  std::optional<std::string> stop_signal;
+  std::optional<int> stop_timeout_seconds;
+  bool no_new_privileges = false;
+  bool seccomp_unconfined = false;
+};
+
+enum class Status {
+  created,
+  running,
+  exited,
+  dead
+};  // dead: its supervisor was killed before it could tell the end
+std::string_view status_name(Status status);
+
+struct ContainerInfo {
+  std::string id;  // 64 hex digits
+  std::string name;
+  std::string image_name;  // as it was asked for
+  Digest image_id;
+  std::vector<std::string> command;  // entrypoint and cmd as run
+  int64_t created_unix_ns = 0;
+  Status status = Status::created;
+  int64_t started_unix_ns = 0;   // 0: never
+  int64_t finished_unix_ns = 0;  // 0: never
+  int exit_code = 0;
+  std::string error;  // why the last start failed, for a person
+  pid_t pid = 0;      // of the first process; 0 unless running
+  pid_t supervisor_pid = 0;
+  CreateOptions options;  // resolved: with the image's defaults filled in
+  std::vector<std::string> warnings;
+};
+
+struct AttachOptions {
+  bool input = false;  // forward our standard input
+  bool output = true;
+  bool terminal = false;  // put our terminal in raw mode, forward its size
+  bool forward_signals = true;
+  std::string detach_keys = "ctrl-p,ctrl-q";
+};
+
+struct LogOptions {
+  bool follow = false;
+  int64_t tail_lines = -1;  // -1: all
+  int64_t since_unix_ns = 0;
+  int64_t until_unix_ns = 0;  // 0: no end
+  bool timestamps = false;
+};
+struct LogLine {
+  bool standard_error = false;
+  int64_t time_unix_ns = 0;
+  std::string_view text;  // with its newline, if it had one
+};
+
+struct ExecOptions {
+  std::vector<std::string> command;
+  std::vector<std::string> env;
+  std::optional<std::string> user;
+  std::optional<std::string> working_dir;
+  bool interactive = false;
+  bool terminal = false;
+  bool detach = false;
+  std::string detach_keys = "ctrl-p,ctrl-q";
+};
+
+// The end of a foreground command, in docker's numbers: the child's code, 128 + signal, 125, 126 or
+// 127. `message` is for standard error when lyr itself has something to say. `detached`: the person
+// left with the detach keys.
+struct Outcome {
+  int exit_code = 0;
+  bool detached = false;
+  std::string message;
+};
+
+class Engine {
+ public:
+  static Result<Engine> open(Roots roots);
+  Engine(Engine&&) noexcept;
+  Engine& operator=(Engine&&) noexcept;
+  ~Engine();
+
+  const Roots& roots() const;
+  store::Store& store();
+
+  // Images by name, id or unique id prefix; ENOENT says what to do.
+  Result<store::ImageRecord> find_image(std::string_view reference);
+  // EBUSY names the containers that use it, unless `force`. Returns what was done: "Untagged: x",
+  // "Deleted: sha256:…".
+  Result<std::vector<std::string>> remove_image(std::string_view reference, bool force);
+
+  // Containers by name, id or unique id prefix. ENOENT: no such container; EINVAL: prefix not
+  // unique.
+  Result<std::vector<ContainerInfo>> containers();
+  Result<ContainerInfo> find(std::string_view name_or_id);
+
+  Result<ContainerInfo> create(std::string_view image, const CreateOptions& options);
+  // Starts it and returns when it runs (or failed to); attaches from its first byte when `attach`
+  // is given.
+  Result<Outcome> start(std::string_view name_or_id, const std::optional<AttachOptions>& attach);
+  Result<Outcome> attach(std::string_view name_or_id, const AttachOptions& options);
+  // The stop signal, then SIGKILL after the time-out. Stopped already is success.
+  Result<> stop(std::string_view name_or_id, std::optional<int> timeout_seconds);
+  Result<> kill(std::string_view name_or_id, int signal);
+  Result<int> wait(std::string_view name_or_id);
+  // EBUSY when it runs and `force` is false. `volumes`: its anonymous volumes go too.
+  Result<> remove(std::string_view name_or_id, bool force, bool volumes);
+  Result<Outcome> exec(std::string_view name_or_id, const ExecOptions& options);
+
+  Result<> logs(std::string_view name_or_id, const LogOptions& options,
+                const std::function<bool(const LogLine&)>& each);
+  Result<std::vector<unionfs::Change>> diff(std::string_view name_or_id);
+  // `path` of the container as a tar on `out` (docker's archive API: the entry is named by the last
+  // part of the path).
+  Result<> copy_from(std::string_view name_or_id, std::string_view path, const Fd& out);
+  // Unpacks a tar into the directory `path` of the container.
+  Result<> copy_to(std::string_view name_or_id, std::string_view path, const Fd& in);
+
+  // The process configuration, as the OCI config.json it was run with.
+  Result<std::string> bundle_json(std::string_view name_or_id);
+
+  // Things a person should know about this host: how ids are mapped, cgroups, /dev/fuse, each "key:
+  // value".
+  Result<std::vector<std::pair<std::string, std::string>>> host_facts();
+
+  struct State;
+
+ private:
+  explicit Engine(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace lyr::engine

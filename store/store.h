@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// The chunk store: packs of objects, a catalogue of images, recipes and trees (docs/formats.md).
+// Promise: when commit() returned, the image is bit-exact after a power cut; at any other moment
+// the store opens with no repair and nothing half made is visible. Several processes may use one
+// store at once.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/fd.h"
+#include "base/result.h"
+#include "store/object.h"
+#include "store/tree.h"
+#include "store/tree_builder.h"
+
+namespace lyr::store {
+
+struct LayerRecord {
+  Digest diff_id;              // of the uncompressed tar
+  uint64_t tar_bytes = 0;      // length of that tar
+  uint64_t content_bytes = 0;  // file content in it
+  uint32_t entries = 0;
+  // A compressed form it was seen in, kept so that a push can name it again. Zero digest: none.
+  Digest blob_digest;
+  uint64_t blob_bytes = 0;
+  std::string blob_media_type;
+};
+
+struct ImageRecord {
+  Digest id;        // of the config blob: docker's image id
+  Digest chain_id;  // image-spec config.md, of all layers: names the merged tree
+  std::vector<Digest> diff_ids;
+  std::string config_json;    // exact bytes
+  std::string manifest_json;  // exact bytes, or empty when the archive had none
+  int64_t created_unix = 0;   // from the config; 0 when unknown
+  uint64_t content_bytes = 0;
+};
+
+struct Tag {
+  std::string name;  // canonical "registry/repository:tag" as image/reference.h makes it
+  Digest image;
+};
+
+using ByteSink = std::function<Result<>(std::span<const std::byte>)>;
+
+class Import;
+
+class Store {
+ public:
+  // Opens the store in `directory`, making it (0700) when absent. EPROTONOSUPPORT: made by a newer
+  // lyr.
+  static Result<Store> open(const std::string& directory);
+  Store(Store&&) noexcept;
+  Store& operator=(Store&&) noexcept;
+  ~Store();
+
+  // Reading content; thread-safe. What is on disk is checked before it is given: EIO names the pack
+  // when it is damaged. Returns data.size() unless the object ends first.
+  Result<size_t> read_object(const ObjectId& object, uint64_t offset,
+                             std::span<std::byte> data) const;
+  // File content by tree, holes as zeros. Fewer bytes than asked only at the end of the file.
+  Result<size_t> read_file(const Tree& tree, Ino ino, uint64_t offset,
+                           std::span<std::byte> data) const;
+
+  Result<Tree> open_layer_tree(const Digest& diff_id) const;
+  Result<Tree> open_image_tree(const Digest& chain_id) const;
+  // The layer's tar, byte for byte, in pieces. EIO if it would not match `diff_id`.
+  Result<> write_layer_tar(const Digest& diff_id, const ByteSink& sink) const;
+
+  // The catalogue; thread-safe, each call one transaction.
+  Result<std::optional<ImageRecord>> image(const Digest& id) const;
+  Result<std::vector<ImageRecord>> images() const;  // newest first
+  Result<std::optional<LayerRecord>> layer(const Digest& diff_id) const;
+  Result<std::vector<Tag>> tags() const;  // sorted by name
+  Result<std::optional<Digest>> tag(std::string_view name) const;
+  Result<> set_tag(std::string_view name, const Digest& image);  // ENOENT: no such image
+  Result<bool> remove_tag(std::string_view name);                // false: was not there
+  // Forgets the image, its tags, and the layers no other image has. Space comes back with gc. Never
+  // refuses: who uses an image is the engine's business.
+  Result<> remove_image(const Digest& id);
+
+  // Starts writing. Several imports, in one process or many, may run side by side.
+  Result<Import> begin_import();
+
+  struct State;
+
+ private:
+  explicit Store(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
+};
+
+struct FileContent {
+  uint64_t size = 0;
+  std::vector<Extent> extents;
+};
+
+// One layer on its way in. Each byte of the tar is given exactly once and in order, either as
+// inline bytes (headers, padding, odd payloads) or as the content of a file. Not thread-safe;
+// layers of one import may be written by different threads.
+class LayerImport {
+ public:
+  LayerImport(LayerImport&&) noexcept;
+  LayerImport& operator=(LayerImport&&) noexcept;
+  ~LayerImport();
+
+  Result<> inline_bytes(std::span<const std::byte> data);
+  Result<> begin_file(uint64_t size);
+  Result<> file_bytes(std::span<const std::byte> data);
+  Result<FileContent> end_file();  // EINVAL unless exactly `size` bytes were given
+
+  LayerTreeBuilder& tree();
+
+  // Checks that the recipe gives back bytes with record.diff_id (EBADMSG otherwise) and keeps the
+  // layer for commit.
+  Result<> finish(const LayerRecord& record);
+
+  struct State;
+
+ private:
+  friend class Import;
+  explicit LayerImport(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// What one load or pull brings. Gone without commit, it leaves nothing visible.
+class Import {
+ public:
+  Import(Import&&) noexcept;
+  Import& operator=(Import&&) noexcept;
+  ~Import();
+
+  // Already in the store, or finished in this import: no need to read it again.
+  Result<bool> has_layer(const Digest& diff_id) const;
+  Result<LayerImport> begin_layer();
+
+  // Merges trees, makes all durable, then makes images and tags visible in one transaction. Every
+  // diff_id of every image must be here or in the store (ENOENT).
+  Result<> commit(std::span<const ImageRecord> images, std::span<const Tag> tags);
+
+  struct State;
+
+ private:
+  friend class Store;
+  explicit Import(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// image-spec config.md, "Layer ChainID".
+Digest chain_id_of(std::span<const Digest> diff_ids);
+
+}  // namespace lyr::store
