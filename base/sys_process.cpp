@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/sys_process.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/close_range.h>
+#include <linux/keyctl.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+namespace lyr::sys {
+namespace {
+
+Result<> check(long result, const char* call) {
+  if (result == -1) return fail_errno(call);
+  return {};
+}
+
+Result<Fd> descriptor(long result, const char* call) {
+  if (result == -1) return fail_errno(call);
+  return Fd(static_cast<int>(result));
+}
+
+Result<std::optional<Ending>> wait_for(idtype_t type, id_t id, int options) {
+  siginfo_t info{};
+  int result = -1;
+  do {
+    result = ::waitid(type, id, &info, WEXITED | options);
+  } while (result == -1 && errno == EINTR);
+  if (result == -1) return fail_errno("waitid");
+  if (info.si_pid == 0) return std::optional<Ending>();
+  return std::optional<Ending>({info.si_pid, info.si_code != CLD_EXITED, info.si_status});
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& strings) {
+  std::vector<char*> list;
+  list.reserve(strings.size() + 1);
+  for (const std::string& string : strings) list.push_back(const_cast<char*>(string.c_str()));
+  list.push_back(nullptr);
+  return list;
+}
+
+}  // namespace
+
+Result<Child> clone_process(uint64_t flags, const Fd* cgroup) {
+  int pidfd = -1;
+  struct clone_args args{};
+  args.flags = flags | CLONE_PIDFD;
+  args.pidfd = reinterpret_cast<uintptr_t>(&pidfd);
+  // A sibling's end is told to our parent with the signal that tells ours.
+  if ((flags & CLONE_PARENT) == 0) args.exit_signal = SIGCHLD;
+  if (cgroup != nullptr) {
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = static_cast<uint64_t>(cgroup->get());
+  }
+  long pid = ::syscall(SYS_clone3, &args, sizeof args);
+  if (pid == -1) return fail_errno("clone3");
+  Child child;
+  child.pid = static_cast<pid_t>(pid);
+  if (pid != 0) child.pidfd = Fd(pidfd);  // in the child the number was never written
+  return child;
+}
+
+Result<Child> spawn(const std::function<int()>& body) {
+  Child child = TRY(clone_process());
+  if (child.pid == 0) ::_exit(body());
+  return child;
+}
+
+Result<Fd> pidfd_open(pid_t pid) { return descriptor(::pidfd_open(pid, 0), "pidfd_open"); }
+
+Result<> pidfd_send_signal(const Fd& pidfd, int signal) {
+  return check(::pidfd_send_signal(pidfd.get(), signal, nullptr, 0), "pidfd_send_signal");
+}
+
+Result<bool> pidfd_ended(const Fd& pidfd) {
+  struct pollfd item{pidfd.get(), POLLIN, 0};
+  int ready = -1;
+  do {
+    ready = ::poll(&item, 1, 0);
+  } while (ready == -1 && errno == EINTR);
+  if (ready == -1) return fail_errno("poll");
+  return ready == 1;
+}
+
+Result<std::optional<Ending>> wait_pidfd(const Fd& pidfd, int options) {
+  return wait_for(P_PIDFD, static_cast<id_t>(pidfd.get()), options);
+}
+
+Result<std::optional<Ending>> wait_any(int options) { return wait_for(P_ALL, 0, options); }
+
+Result<std::optional<Ending>> wait_pid(pid_t pid, int options) {
+  return wait_for(P_PID, static_cast<id_t>(pid), options);
+}
+
+Result<> setns(const Fd& namespaces, int types) {
+  return check(::setns(namespaces.get(), types), "setns");
+}
+
+Result<> unshare(int flags) { return check(::unshare(flags), "unshare"); }
+
+Result<int> prctl(int option, unsigned long argument, unsigned long argument3,
+                  unsigned long argument4) {
+  int result = ::prctl(option, argument, argument3, argument4, 0UL);
+  if (result == -1) return fail_errno("prctl");
+  return result;
+}
+
+Result<CapabilitySets> get_capabilities() {
+  struct __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct data[2]{};
+  if (::syscall(SYS_capget, &header, data) == -1) return fail_errno("capget");
+  auto join = [](uint32_t low, uint32_t high) { return static_cast<uint64_t>(high) << 32 | low; };
+  CapabilitySets sets;
+  sets.effective = join(data[0].effective, data[1].effective);
+  sets.permitted = join(data[0].permitted, data[1].permitted);
+  sets.inheritable = join(data[0].inheritable, data[1].inheritable);
+  return sets;
+}
+
+Result<> set_capabilities(const CapabilitySets& sets) {
+  struct __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct data[2]{};
+  for (int word = 0; word < 2; ++word) {
+    data[word].effective = static_cast<uint32_t>(sets.effective >> (32 * word));
+    data[word].permitted = static_cast<uint32_t>(sets.permitted >> (32 * word));
+    data[word].inheritable = static_cast<uint32_t>(sets.inheritable >> (32 * word));
+  }
+  return check(::syscall(SYS_capset, &header, data), "capset");
+}
+
+// The raw calls: glibc's would signal every thread, which a clone3 child of ours does not have.
+Result<> set_groups(std::span<const gid_t> groups) {
+  return check(::syscall(SYS_setgroups, groups.size(), groups.data()), "setgroups");
+}
+
+Result<> set_uids(uid_t uid) { return check(::syscall(SYS_setresuid, uid, uid, uid), "setresuid"); }
+
+Result<> set_gids(gid_t gid) { return check(::syscall(SYS_setresgid, gid, gid, gid), "setresgid"); }
+
+Result<> set_hostname(std::string_view name) {
+  return check(::sethostname(name.data(), name.size()), "sethostname");
+}
+
+Result<> set_rlimit(int resource, const struct rlimit& limit) {
+  return check(::setrlimit(static_cast<__rlimit_resource>(resource), &limit), "setrlimit");
+}
+
+Result<struct rlimit> get_rlimit(int resource) {
+  struct rlimit limit{};
+  if (::getrlimit(static_cast<__rlimit_resource>(resource), &limit) == -1)
+    return fail_errno("getrlimit");
+  return limit;
+}
+
+Result<> new_session_id() { return check(::setsid(), "setsid"); }
+
+Result<> chdir(const char* path) { return check(::chdir(path), "chdir"); }
+
+Result<> fchdir(const Fd& dir) { return check(::fchdir(dir.get()), "fchdir"); }
+
+Result<std::string> getcwd() {
+  char buffer[4096 + 32];
+  // The raw call: glibc hides an unreachable directory behind a search of its own.
+  long length = ::syscall(SYS_getcwd, buffer, sizeof buffer);
+  if (length == -1) return fail_errno("getcwd");
+  return std::string(buffer);
+}
+
+Result<> new_session_keyring() {
+  return check(::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr), "keyctl");
+}
+
+Result<> dup_to(const Fd& fd, int number) {
+  if (fd.get() == number) return check(::fcntl(number, F_SETFD, 0), "fcntl(F_SETFD)");
+  return check(::dup2(fd.get(), number), "dup2");
+}
+
+Result<> close_range(unsigned first, unsigned flags) {
+  return check(::syscall(SYS_close_range, first, ~0U, flags), "close_range");
+}
+
+Error execve(const char* path, const std::vector<std::string>& args,
+             const std::vector<std::string>& env) {
+  ::execve(path, pointers(args).data(), pointers(env).data());
+  return {errno, "execve"};
+}
+
+Result<> set_seccomp_filter(std::span<const struct sock_filter> program) {
+  struct sock_fprog filter{static_cast<unsigned short>(program.size()),
+                           const_cast<struct sock_filter*>(program.data())};
+  return check(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter), "seccomp");
+}
+
+Result<> ioctl(const Fd& fd, unsigned long request, unsigned long argument, const char* call) {
+  return check(::ioctl(fd.get(), request, argument), call);
+}
+
+Result<Fd> ioctl_fd(const Fd& fd, unsigned long request, unsigned long argument, const char* call) {
+  return descriptor(::ioctl(fd.get(), request, argument), call);
+}
+
+}  // namespace lyr::sys

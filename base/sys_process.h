@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// One wrapper per process system call, as base/sys_file.h is for files. Processes are named by
+// pidfd where the kernel lets us: a pid may be another process by the time a signal is sent.
+#pragma once
+
+#include <linux/filter.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace lyr::sys {
+
+// A child process. In the child itself `pid` is 0 and `pidfd` empty.
+struct Child {
+  pid_t pid = -1;
+  Fd pidfd;
+};
+// clone3 as fork: no memory is shared, SIGCHLD at the end. `namespaces`: CLONE_NEW*, or 0.
+// `cgroup`: a cgroup-v2 directory to be born in. Only from a single-threaded process, since the
+// child has the caller's thread alone. CLONE_PARENT may be among the flags: a sibling.
+Result<Child> clone_process(uint64_t flags = 0, const Fd* cgroup = nullptr);
+// A child that runs `body` and exits with what it returns (its atexit handlers do not run).
+Result<Child> spawn(const std::function<int()>& body);
+
+Result<Fd> pidfd_open(pid_t pid);
+Result<> pidfd_send_signal(const Fd& pidfd, int signal);
+// Whether the process has ended, reaped or not: ESRCH and a readable pidfd are "yes".
+Result<bool> pidfd_ended(const Fd& pidfd);
+
+// How a child ended.
+struct Ending {
+  pid_t pid = 0;
+  bool signaled = false;
+  int value = 0;  // exit status, or signal number
+  // As a shell and docker say it: the status, or 128 + the signal.
+  int shell_code() const { return signaled ? 128 + value : value; }
+};
+// Reaps. With WNOHANG in `options`: nothing when it still runs. ECHILD: not a child of ours.
+Result<std::optional<Ending>> wait_pidfd(const Fd& pidfd, int options = 0);
+// Any child at all.
+Result<std::optional<Ending>> wait_any(int options = 0);
+Result<std::optional<Ending>> wait_pid(pid_t pid, int options = 0);
+
+Result<> setns(const Fd& namespaces, int types);
+Result<> unshare(int flags);
+// prctl(2), for options that take numbers.
+Result<int> prctl(int option, unsigned long argument = 0, unsigned long argument3 = 0,
+                  unsigned long argument4 = 0);
+
+// Bit N is capability N (linux/capability.h).
+struct CapabilitySets {
+  uint64_t effective = 0;
+  uint64_t permitted = 0;
+  uint64_t inheritable = 0;
+};
+Result<CapabilitySets> get_capabilities();
+Result<> set_capabilities(const CapabilitySets& sets);
+
+Result<> set_groups(std::span<const gid_t> groups);
+// Real, effective and saved at once; of the calling thread's process.
+Result<> set_uids(uid_t uid);
+Result<> set_gids(gid_t gid);
+Result<> set_hostname(std::string_view name);
+Result<> set_rlimit(int resource, const struct rlimit& limit);
+Result<struct rlimit> get_rlimit(int resource);
+Result<> new_session_id();  // setsid
+Result<> chdir(const char* path);
+Result<> fchdir(const Fd& dir);
+// The working directory. Where it is outside the root it starts with "(unreachable)".
+Result<std::string> getcwd();
+// Joins a new, nameless session keyring, so that the caller's keys stay the caller's.
+Result<> new_session_keyring();
+
+// Makes `fd` descriptor `number` (not close-on-exec); they may be equal.
+Result<> dup_to(const Fd& fd, int number);
+// Closes every descriptor from `first` on; with CLOSE_RANGE_CLOEXEC, at the exec.
+Result<> close_range(unsigned first, unsigned flags = 0);
+// Does not return on success.
+Error execve(const char* path, const std::vector<std::string>& args,
+             const std::vector<std::string>& env);
+
+// Installs a filter with SECCOMP_SET_MODE_FILTER.
+Result<> set_seccomp_filter(std::span<const struct sock_filter> program);
+// ioctls on namespaces and terminals that take or give descriptors or numbers.
+Result<> ioctl(const Fd& fd, unsigned long request, unsigned long argument = 0,
+               const char* call = "ioctl");
+Result<Fd> ioctl_fd(const Fd& fd, unsigned long request, unsigned long argument = 0,
+                    const char* call = "ioctl");
+
+}  // namespace lyr::sys
