@@ -34,4 +34,7 @@ struct Config {
 // EBADMSG with the reason as the subject for anything that is not a valid config.
 Result<Config> parse_config(std::string_view json);
 
+// `created` in seconds since 1970; 0 when it is absent or no date.
+int64_t created_unix(const Config& config);
+
 }  // namespace lyr::image
