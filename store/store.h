@@ -87,6 +87,9 @@ class Store {
   // refuses: who uses an image is the engine's business.
   Result<> remove_image(const Digest& id);
 
+  // An unnamed, empty file on the store's file system, for input that has to wait somewhere.
+  Result<Fd> open_spool() const;
+
   // Starts writing. Several imports, in one process or many, may run side by side.
   Result<Import> begin_import();
 
