@@ -11,7 +11,6 @@ namespace lyr::image {
 namespace {
 
 constexpr size_t list_items_max = 4096;  // of Env, Labels and their like
-constexpr size_t layers_max = 1024;
 
 Result<std::vector<std::string>> keys_field(const Json& object, const char* key) {
   std::vector<std::string> keys;
@@ -55,8 +54,8 @@ Result<> read_layers(const Json& root, Config& config) {
   std::string type = TRY(text_field(*rootfs, "type"));
   if (type != "layers") return bad_json("rootfs.type is '" + type.substr(0, 40) + "', not layers");
   std::vector<std::string> diff_ids = TRY(texts_field(*rootfs, "diff_ids"));
-  if (diff_ids.size() > layers_max) {
-    return bad_json("config has more than " + std::to_string(layers_max) + " layers");
+  if (diff_ids.size() > image_layers_max) {
+    return bad_json("config has more than " + std::to_string(image_layers_max) + " layers");
   }
   for (const std::string& text : diff_ids) {
     auto diff_id = Digest::parse(text);

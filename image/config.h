@@ -14,6 +14,8 @@
 
 namespace lyr::image {
 
+constexpr size_t image_layers_max = 1024;
+
 struct Config {
   std::string architecture;
   std::string os;

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/fd.h"
@@ -23,11 +24,15 @@ struct Loaded {
 using Progress = std::function<void(uint64_t done_bytes, uint64_t total_bytes)>;
 
 // `archive`: a file, or a pipe (then spooled into an unnamed file of the store's directory where a
-// seek is needed). The archive itself may be gzip- or zstd-compressed.
-Result<std::vector<Loaded>> load_archive(store::Store& store, Fd archive, const Progress& progress);
+// seek is needed). The archive itself may be gzip- or zstd-compressed. `default_repository`: what
+// an image belongs to that the archive gives only a tag ("latest"): best the file's own name;
+// empty: such an image gets no name. EBADMSG names the blob or entry that is wrong.
+Result<std::vector<Loaded>> load_archive(store::Store& store, Fd archive, const Progress& progress,
+                                         std::string_view default_repository = "");
 
 // `directory`: an OCI image layout (image-spec image-layout.md).
 Result<std::vector<Loaded>> load_layout(store::Store& store, const Fd& directory,
-                                        const Progress& progress);
+                                        const Progress& progress,
+                                        std::string_view default_repository = "");
 
 }  // namespace lyr::image

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image/load_image.h"
+
+#include <set>
+
+#include "image/apply_layer.h"
+#include "image/decode.h"
+#include "image/pipelined_source.h"
+
+namespace lyr::image {
+namespace {
+
+constexpr size_t verify_block_bytes = 512 << 10;
+constexpr uint64_t progress_step_bytes = 1 << 20;
+
+// Tells the caller how far the input is read; from the thread that reads.
+class ProgressMeter {
+ public:
+  ProgressMeter(const Progress& report, uint64_t total) : report_(report), total_(total) {}
+  void add(uint64_t bytes) {
+    uint64_t before = done_.fetch_add(bytes);
+    uint64_t now = before + bytes;
+    bool step = before / progress_step_bytes != now / progress_step_bytes || now == total_;
+    if (report_ && step) report_(now, total_);
+  }
+
+ private:
+  const Progress& report_;
+  uint64_t total_;
+  std::atomic<uint64_t> done_ = 0;
+};
+
+class MeteredReader final : public ByteReader {
+ public:
+  MeteredReader(std::unique_ptr<ByteReader> inner, ProgressMeter& meter)
+      : inner_(std::move(inner)), meter_(meter) {}
+  Result<size_t> read(std::span<std::byte> data) override {
+    size_t count = TRY(inner_->read(data));
+    meter_.add(count);
+    return count;
+  }
+
+ private:
+  std::unique_ptr<ByteReader> inner_;
+  ProgressMeter& meter_;
+};
+
+// Digests a stream on its way; where the blob's own digest is the tar's, it need not.
+class DigestSource final : public ByteSource {
+ public:
+  DigestSource(ByteSource& inner, bool active) : inner_(inner), active_(active) {}
+  Result<std::span<const std::byte>> next() override {
+    auto piece = TRY(inner_.next());
+    if (active_) hasher_.update(piece);
+    return piece;
+  }
+  Digest finish() { return hasher_.finish(); }
+
+ private:
+  ByteSource& inner_;
+  bool active_;
+  Sha256 hasher_;
+};
+
+// A layer file being read: digested as it is, and decompressed.
+struct OpenLayer {
+  std::unique_ptr<ByteReader> reader;
+  DigestReader* file = nullptr;  // inside `reader`
+  Compression compression = Compression::none;
+};
+
+std::string layer_name(const PlannedLayer& layer) {
+  return "layer " + (layer.digest ? layer.digest->text() : layer.file);
+}
+
+Failure bad_layer(const PlannedLayer& layer, const std::string& reason) {
+  return fail(EBADMSG, "load", layer_name(layer) + ": " + reason);
+}
+
+Result<> check_file(const PlannedLayer& layer, uint64_t bytes, const Digest& digest) {
+  if (!layer.digest) return {};
+  if (digest == *layer.digest) return {};
+  return bad_layer(layer, "its " + std::to_string(bytes) + " bytes have the digest " +
+                              digest.text() + " (damaged)");
+}
+
+Result<> check_tar(const PlannedLayer& layer, const Digest& diff_id) {
+  if (diff_id == layer.diff_id) return {};
+  return bad_layer(layer, "its content is " + diff_id.text() + ", the config says " +
+                              layer.diff_id.text() + " (damaged)");
+}
+
+class Loader {
+ public:
+  Loader(store::Import& import, const BlobSource& source, ProgressMeter& meter)
+      : import_(import), source_(source), meter_(meter) {}
+
+  Result<> add(const PlannedLayer& layer) {
+    bool known = TRY(import_.has_layer(layer.diff_id));
+    auto size = TRY(source_.size(layer.file));
+    // An archive may leave out layers that it expects to be here.
+    if (!size && known) return {};
+    if (!size) return bad_layer(layer, "it is missing from the archive");
+    if (layer.digest && layer.bytes != 0 && *size != layer.bytes) {
+      return bad_layer(layer, "it has " + std::to_string(*size) + " bytes, the manifest says " +
+                                  std::to_string(layer.bytes));
+    }
+    if (known) return verify(layer);
+    auto outcome = import_layer(layer, *size);
+    if (outcome) return {};
+    // A damaged file shows in many ways. Which one is luck; that its digest is wrong is the cause.
+    bool content = outcome.error().code == EBADMSG || outcome.error().code == EFBIG;
+    if (content && layer.digest) TRY(verify(layer));
+    return name_layer(std::move(outcome).error(), layer);
+  }
+
+ private:
+  static Failure name_layer(Error error, const PlannedLayer& layer) {
+    const std::string name = layer_name(layer);
+    if (error.subject == nullptr) {
+      error.subject = std::make_unique<std::string>(name);
+    } else if (!error.subject->starts_with(name)) {
+      *error.subject = name + ": " + *error.subject;
+    }
+    return Failure(std::move(error));
+  }
+
+  Result<OpenLayer> open(const PlannedLayer& layer) {
+    OpenLayer opened;
+    auto file = TRY(source_.open(layer.file));
+    auto metered = std::make_unique<MeteredReader>(std::move(file), meter_);
+    auto digested = std::make_unique<DigestReader>(std::move(metered));
+    opened.file = digested.get();
+    auto decoded = TRY(open_decoded(std::move(digested)));
+    opened.reader = std::move(decoded.reader);
+    opened.compression = decoded.compression;
+    return opened;
+  }
+
+  // A layer that is here is only looked at: that the file is what it should be.
+  Result<> verify(const PlannedLayer& layer) {
+    std::vector<std::byte> block(verify_block_bytes);
+    OpenLayer opened;
+    std::unique_ptr<DigestReader> whole;
+    if (layer.digest) {
+      auto file = TRY(source_.open(layer.file));
+      whole =
+          std::make_unique<DigestReader>(std::make_unique<MeteredReader>(std::move(file), meter_));
+    } else {
+      opened = TRY(open(layer));
+      whole = std::make_unique<DigestReader>(std::move(opened.reader));
+    }
+    while (true) {
+      size_t count = TRY(whole->read(block));
+      if (count == 0) break;
+    }
+    if (layer.digest) return check_file(layer, whole->count(), whole->finish());
+    return check_tar(layer, whole->finish());
+  }
+
+  Result<> import_layer(const PlannedLayer& planned, uint64_t bytes) {
+    OpenLayer opened = TRY(open(planned));
+    bool compressed = opened.compression != Compression::none;
+    auto pipeline = TRY(PipelinedSource::start(std::move(opened.reader)));
+    DigestSource tar(*pipeline, compressed);
+    store::LayerImport layer = TRY(import_.begin_layer());
+    LayerTotals totals = TRY(apply_layer(tar, layer));
+    Digest file_digest = opened.file->finish();
+    TRY(check_file(planned, bytes, file_digest));
+    TRY(check_tar(planned, compressed ? tar.finish() : file_digest));
+    store::LayerRecord record;
+    record.diff_id = planned.diff_id;
+    record.tar_bytes = totals.tar_bytes;
+    record.content_bytes = totals.content_bytes;
+    record.entries = totals.entries;
+    if (planned.digest) {
+      record.blob_digest = *planned.digest;
+      record.blob_bytes = bytes;
+      record.blob_media_type = planned.media_type;
+    }
+    return layer.finish(record);
+  }
+
+  store::Import& import_;
+  const BlobSource& source_;
+  ProgressMeter& meter_;
+};
+
+store::ImageRecord record_of(const PlannedImage& image, uint64_t content_bytes) {
+  store::ImageRecord record;
+  record.id = image.id;
+  record.chain_id = store::chain_id_of(image.config.diff_ids);
+  record.diff_ids = image.config.diff_ids;
+  record.config_json = image.config_json;
+  record.manifest_json = image.manifest_json;
+  record.created_unix = created_unix(image.config);
+  record.content_bytes = content_bytes;
+  return record;
+}
+
+Result<uint64_t> total_bytes(const BlobSource& source, const Plan& plan) {
+  std::set<std::string> counted;
+  uint64_t total = 0;
+  for (const PlannedImage& image : plan) {
+    for (const PlannedLayer& layer : image.layers) {
+      if (!counted.insert(layer.file).second) continue;
+      auto size = TRY(source.size(layer.file));
+      total += size.value_or(0);
+    }
+  }
+  return total;
+}
+
+}  // namespace
+
+Result<std::vector<Loaded>> load_plan(store::Store& store, const BlobSource& source,
+                                      const Plan& plan, const Progress& progress) {
+  uint64_t total = TRY(total_bytes(source, plan));
+  ProgressMeter meter(progress, total);
+  store::Import import = TRY(store.begin_import());
+  Loader loader(import, source, meter);
+  std::set<std::pair<std::string, Digest>> done;
+  std::vector<store::ImageRecord> records;
+  std::vector<store::Tag> tags;
+  std::vector<Loaded> loaded;
+  for (const PlannedImage& image : plan) {
+    for (const PlannedLayer& layer : image.layers) {
+      if (done.emplace(layer.file, layer.diff_id).second) TRY(loader.add(layer));
+    }
+    records.push_back(record_of(image, 0));
+    for (const std::string& tag : image.tags) tags.push_back({.name = tag, .image = image.id});
+    loaded.push_back({.id = image.id, .tags = image.tags});
+  }
+  TRY(import.commit(records, tags));
+  return loaded;
+}
+
+}  // namespace lyr::image
