@@ -4,6 +4,7 @@
 #include <linux/openat2.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -86,8 +87,8 @@ Result<Fd> reopen(const Fd& fd, int flags) {
   return descriptor(result, "open");
 }
 
-Result<Fd> dup(const Fd& fd) {
-  return descriptor(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0), "fcntl(F_DUPFD_CLOEXEC)");
+Result<Fd> dup(const Fd& fd, int from) {
+  return descriptor(::fcntl(fd.get(), F_DUPFD_CLOEXEC, from), "fcntl(F_DUPFD_CLOEXEC)");
 }
 
 Result<Fd> open_unnamed(const Fd& dir, int flags, mode_t mode) {
@@ -179,10 +180,22 @@ Result<bool> exists_at(const Fd& dir, const char* path) {
   return std::unexpected(std::move(status).error());
 }
 
+bool is_writable(const char* path) { return ::faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0; }
+
+Result<bool> is_on_file_system(const Fd& fd, long magic) {
+  struct statfs status{};
+  if (retry([&] { return ::fstatfs(fd.get(), &status); }) == -1) return fail_errno("fstatfs");
+  return status.f_type == magic;
+}
+
 Result<> chmod(const Fd& fd, mode_t mode) { return check(::fchmod(fd.get(), mode), "chmod"); }
 
 Result<> chmod_at(const Fd& dir, const char* path, mode_t mode) {
   return check(::fchmodat(dir.get(), path, mode, 0), "chmod");
+}
+
+Result<> chown(const Fd& fd, uid_t uid, gid_t gid) {
+  return check(::fchown(fd.get(), uid, gid), "chown");
 }
 
 Result<> chown_at(const Fd& dir, const char* path, uid_t uid, gid_t gid, int flags) {

@@ -32,7 +32,8 @@ Result<Fd> open_beneath(const Fd& dir, const char* path, int flags, mode_t mode 
 Result<Fd> open_in_root(const Fd& dir, const char* path, int flags, mode_t mode = 0);
 // A new open file description of what an O_PATH (or any) fd refers to, through /proc/self/fd.
 Result<Fd> reopen(const Fd& fd, int flags);
-Result<Fd> dup(const Fd& fd);
+// A second descriptor of the same open file, the lowest free number from `from` on.
+Result<Fd> dup(const Fd& fd, int from = 0);
 // An unnamed file in `dir` (O_TMPFILE); link_fd gives it a name.
 Result<Fd> open_unnamed(const Fd& dir, int flags, mode_t mode);
 Result<> link_fd(const Fd& fd, const Fd& dir, const char* name);
@@ -58,8 +59,14 @@ Result<struct statvfs> stat_vfs(const Fd& fd);
 // Whether `path` exists; only ENOENT and ENOTDIR are "no".
 Result<bool> exists_at(const Fd& dir, const char* path);
 
+// By our effective ids, as an open for writing would find it.
+bool is_writable(const char* path);
+// Whether `fd` is on a file system of this magic number (linux/magic.h).
+Result<bool> is_on_file_system(const Fd& fd, long magic);
+
 Result<> chmod(const Fd& fd, mode_t mode);
 Result<> chmod_at(const Fd& dir, const char* path, mode_t mode);
+Result<> chown(const Fd& fd, uid_t uid, gid_t gid);
 Result<> chown_at(const Fd& dir, const char* path, uid_t uid, gid_t gid,
                   int flags = AT_SYMLINK_NOFOLLOW);
 Result<> utimens_at(const Fd& dir, const char* path, const struct timespec times[2],

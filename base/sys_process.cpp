@@ -10,13 +10,13 @@
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <ctime>
 
 namespace lyr::sys {
 namespace {
@@ -64,6 +64,8 @@ Result<Child> clone_process(uint64_t flags, const Fd* cgroup) {
     args.cgroup = static_cast<uint64_t>(cgroup->get());
   }
   long pid = ::syscall(SYS_clone3, &args, sizeof args);
+  if (pid == -1 && errno == ENOSYS && cgroup == nullptr)
+    pid = ::syscall(SYS_clone, args.flags | args.exit_signal, nullptr, &pidfd, nullptr, nullptr);
   if (pid == -1) return fail_errno("clone3");
   Child child;
   child.pid = static_cast<pid_t>(pid);
@@ -77,10 +79,13 @@ Result<Child> spawn(const std::function<int()>& body) {
   return child;
 }
 
-Result<Fd> pidfd_open(pid_t pid) { return descriptor(::pidfd_open(pid, 0), "pidfd_open"); }
+Result<Fd> pidfd_open(pid_t pid) {
+  return descriptor(::syscall(SYS_pidfd_open, pid, 0), "pidfd_open");
+}
 
 Result<> pidfd_send_signal(const Fd& pidfd, int signal) {
-  return check(::pidfd_send_signal(pidfd.get(), signal, nullptr, 0), "pidfd_send_signal");
+  return check(::syscall(SYS_pidfd_send_signal, pidfd.get(), signal, nullptr, 0),
+               "pidfd_send_signal");
 }
 
 Result<bool> pidfd_ended(const Fd& pidfd) {
@@ -161,6 +166,16 @@ Result<struct rlimit> get_rlimit(int resource) {
   if (::getrlimit(static_cast<__rlimit_resource>(resource), &limit) == -1)
     return fail_errno("getrlimit");
   return limit;
+}
+
+Result<> set_rlimit_of(pid_t pid, int resource, const struct rlimit& limit) {
+  auto which = static_cast<__rlimit_resource>(resource);
+  return check(::prlimit(pid, which, &limit, nullptr), "prlimit");
+}
+
+Result<> nap(int milliseconds) {
+  struct timespec time{milliseconds / 1000, milliseconds % 1000 * 1000000L};
+  return check(::nanosleep(&time, nullptr), "nanosleep");
 }
 
 Result<> new_session_id() { return check(::setsid(), "setsid"); }

@@ -28,7 +28,8 @@ struct Child {
 };
 // clone3 as fork: no memory is shared, SIGCHLD at the end. `namespaces`: CLONE_NEW*, or 0.
 // `cgroup`: a cgroup-v2 directory to be born in. Only from a single-threaded process, since the
-// child has the caller's thread alone. CLONE_PARENT may be among the flags: a sibling.
+// child has the caller's thread alone. CLONE_PARENT may be among the flags: a sibling. Where clone3
+// is refused as unknown (container engines' seccomp profiles), clone serves, without `cgroup`.
 Result<Child> clone_process(uint64_t flags = 0, const Fd* cgroup = nullptr);
 // A child that runs `body` and exits with what it returns (its atexit handlers do not run).
 Result<Child> spawn(const std::function<int()>& body);
@@ -74,6 +75,10 @@ Result<> set_gids(gid_t gid);
 Result<> set_hostname(std::string_view name);
 Result<> set_rlimit(int resource, const struct rlimit& limit);
 Result<struct rlimit> get_rlimit(int resource);
+// Of another process.
+Result<> set_rlimit_of(pid_t pid, int resource, const struct rlimit& limit);
+// Blocks for about `milliseconds`.
+Result<> nap(int milliseconds);
 Result<> new_session_id();  // setsid
 Result<> chdir(const char* path);
 Result<> fchdir(const Fd& dir);

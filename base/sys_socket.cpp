@@ -5,6 +5,12 @@
 
 namespace lyr::sys {
 
+Result<Fd> socket(int domain, int type, int protocol) {
+  int number = ::socket(domain, type | SOCK_CLOEXEC, protocol);
+  if (number == -1) return fail_errno("socket");
+  return Fd(number);
+}
+
 Result<std::pair<Fd, Fd>> socket_pair(int type) {
   int ends[2];
   if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) == -1) return fail_errno("socketpair");

@@ -14,6 +14,7 @@
 
 namespace lyr::sys {
 
+Result<Fd> socket(int domain, int type, int protocol);
 // Two connected AF_UNIX sockets; `type`: SOCK_STREAM, SOCK_SEQPACKET, ...
 Result<std::pair<Fd, Fd>> socket_pair(int type);
 
