@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// The creator's side of a container's start. Whatever fails, the child is killed and reaped and its
+// cgroup is removed before the error is returned.
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include <csignal>
+
+#include "base/sys_file.h"
+#include "base/sys_process.h"
+#include "base/sys_socket.h"
+#include "sandbox/cgroup.h"
+#include "sandbox/channel.h"
+#include "sandbox/enter.h"
+#include "sandbox/id_map.h"
+#include "sandbox/preparation.h"
+#include "sandbox/rlimits.h"
+#include "sandbox/sandbox.h"
+#include "sandbox/stdio.h"
+
+namespace lyr::sandbox {
+
+struct Launch::State {
+  Spec spec;
+  sys::Child child;
+  Fd channel;
+  Fd fuse_device;
+  Fd terminal;
+  std::vector<std::string> warnings;
+  bool ready = false;
+  bool started = false;
+
+  ~State() {
+    if (started || child.pid <= 0) return;
+    static_cast<void>(sys::pidfd_send_signal(child.pidfd, SIGKILL));
+    static_cast<void>(sys::wait_pidfd(child.pidfd));
+    static_cast<void>(remove_cgroup(spec));
+  }
+};
+
+namespace {
+
+Result<> check_spec(const Spec& spec) {
+  if (spec.process.args.empty()) return fail_saying(EINVAL, "no command to run");
+  if (spec.id_map.uids.empty() || spec.id_map.gids.empty())
+    return fail_saying(EINVAL, "the container has no id map");
+  for (const Mount& mount : spec.mounts) {
+    if (!mount.destination.starts_with('/'))
+      return fail_saying(EINVAL, "mount destination " + mount.destination + " is not absolute");
+  }
+  if (spec.id_map.single) return {};
+  auto uid = to_host_id(spec.id_map.uids, spec.process.user.uid);
+  auto gid = to_host_id(spec.id_map.gids, spec.process.user.gid);
+  if (!uid || !gid)
+    return fail_saying(EINVAL, "user " + std::to_string(spec.process.user.uid) + ":" +
+                                   std::to_string(spec.process.user.gid) +
+                                   " is outside the ids mapped into the container");
+  return {};
+}
+
+uint64_t namespaces_of(const Spec& spec) {
+  uint64_t flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
+  return spec.new_network ? flags | CLONE_NEWNET : flags;
+}
+
+Failure explain_clone(const Error& error) {
+  if (error.code == EPERM)
+    return fail_saying(EPERM,
+                       "user namespaces are refused here: check sysctl "
+                       "kernel.unprivileged_userns_clone, "
+                       "kernel.apparmor_restrict_unprivileged_userns and, in a container, its "
+                       "seccomp profile");
+  if (error.code == ENOSPC || error.code == EUSERS)
+    return fail_saying(error.code, "no more namespaces: raise sysctl user.max_user_namespaces");
+  return fail_saying(error.code, "make namespaces: " + describe(error));
+}
+
+// A child that cannot be dumped shows its /proc files as root's, and we could not write its maps.
+Result<sys::Child> clone_dumpable(uint64_t flags, const Fd* cgroup) {
+  int dumpable = TRY(sys::prctl(PR_GET_DUMPABLE));
+  if (dumpable == 0) TRY(sys::prctl(PR_SET_DUMPABLE, 1));
+  auto child = sys::clone_process(flags, cgroup);
+  if (child && child->pid == 0) return child;
+  if (dumpable == 0) TRY(sys::prctl(PR_SET_DUMPABLE, 0));
+  return child;
+}
+
+Result<> write_oom_score(pid_t pid, int score) {
+  std::string path = "/proc/" + std::to_string(pid) + "/oom_score_adj";
+  Fd file = TRY(sys::open(path.c_str(), O_WRONLY));
+  return sys::write_all(file, std::to_string(score));
+}
+
+}  // namespace
+
+// What only we can do for the child, while it waits for `go`.
+static Result<> equip(Launch::State& state, const Preparation& preparation,
+                      const Cgroups& cgroups) {
+  const Spec& spec = state.spec;
+  pid_t pid = state.child.pid;
+  TRY(write_id_map(pid, spec.id_map));
+  TRY(idmap_binds(spec, preparation, pid, state.warnings));
+  TRY(during("enter the cgroup", enter_cgroups(cgroups, pid)));
+  if (preparation.privileged && !spec.process.terminal) {
+    const User& user = spec.process.user;
+    auto uid = to_host_id(spec.id_map.uids, spec.id_map.single ? 0 : user.uid);
+    auto gid = to_host_id(spec.id_map.gids, spec.id_map.single ? 0 : user.gid);
+    if (uid && gid) own_stdio(preparation.stdio, *uid, *gid);
+  }
+  if (spec.process.oom_score_adj) {
+    auto set = write_oom_score(pid, *spec.process.oom_score_adj);
+    if (!set) state.warnings.push_back("the OOM score is not set: " + describe(set.error()));
+  }
+  return tell(state.channel, Step::go);
+}
+
+// Takes the child's notes up to `wanted`.
+static Result<> listen_for(Launch::State& state, Step wanted) {
+  for (;;) {
+    auto note = TRY(hear(state.channel));
+    if (!note) return fail_saying(ECHILD, "the container's first process was killed");
+    if (note->step == Step::failed || note->step == Step::exec_failed) return failure_of(*note);
+    if (note->step == Step::warning) state.warnings.push_back(std::move(note->text));
+    if (note->step == Step::fuse_device) state.fuse_device = std::move(note->fd);
+    if (note->step == Step::terminal) state.terminal = std::move(note->fd);
+    if (note->step == wanted) return {};
+  }
+}
+
+Launch::Launch(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Launch::Launch(Launch&&) noexcept = default;
+Launch& Launch::operator=(Launch&&) noexcept = default;
+Launch::~Launch() = default;
+
+pid_t Launch::pid() const { return state_->child.pid; }
+const Fd& Launch::pidfd() const { return state_->child.pidfd; }
+Fd Launch::take_fuse_device() { return std::move(state_->fuse_device); }
+Fd Launch::take_terminal() { return std::move(state_->terminal); }
+const std::vector<std::string>& Launch::warnings() const { return state_->warnings; }
+
+Result<Launch> Launch::begin(const Spec& spec, Stdio stdio) {
+  TRY(check_spec(spec));
+  auto state = std::make_unique<State>();
+  state->spec = spec;
+  auto preparation = TRY(prepare(spec, std::move(stdio)));
+  auto cgroups = TRY(make_cgroups(spec, state->warnings));
+  auto [ours, theirs] = TRY(sys::socket_pair(SOCK_SEQPACKET));
+  const Fd* cgroup = cgroups.unified ? &cgroups.unified : nullptr;
+  auto child = clone_dumpable(namespaces_of(spec), cgroup);
+  if (!child) {
+    static_cast<void>(remove_cgroup(spec));
+    return explain_clone(child.error());
+  }
+  if (child->pid == 0) {
+    ours.reset();
+    enter(state->spec, std::move(preparation), std::move(theirs));
+  }
+  state->child = std::move(*child);
+  state->channel = std::move(ours);
+  theirs.reset();
+  // The child's own account of a failure says more than our broken pipe.
+  auto equipped = equip(*state, preparation, cgroups);
+  if (!equipped && equipped.error().code != EPIPE && equipped.error().code != ECONNRESET)
+    return std::unexpected(std::move(equipped).error());
+  if (spec.root_kind == RootKind::fuse) TRY(listen_for(*state, Step::fuse_device));
+  return Launch(std::move(state));
+}
+
+Result<> Launch::finish() {
+  if (state_->ready) return {};
+  TRY(listen_for(*state_, Step::ready));
+  for (std::string& warning : set_rlimits(state_->child.pid, state_->spec.process.rlimits))
+    state_->warnings.push_back(std::move(warning));
+  state_->ready = true;
+  return {};
+}
+
+Result<> Launch::start() {
+  TRY(finish());
+  TRY(tell(state_->channel, Step::start));
+  auto note = TRY(hear(state_->channel));
+  if (note) return failure_of(*note);
+  state_->started = true;
+  state_->channel.reset();
+  return {};
+}
+
+}  // namespace lyr::sandbox
