@@ -3,15 +3,12 @@
 
 #include <sys/stat.h>
 
+#include "image/layer_name.h"
 #include "image/tar_reader.h"
 #include "image/tar_sparse.h"
 
 namespace lyr::image {
 namespace {
-
-constexpr std::string_view whiteout_prefix = ".wh.";
-constexpr std::string_view aufs_prefix = ".wh..wh.";  // AUFS kept its own files under such names
-constexpr std::string_view opaque_name = ".wh..wh..opq";
 
 class LayerApplier {
  public:
@@ -57,7 +54,7 @@ class LayerApplier {
       case LayerName::Kind::ignored:
         return {};
       case LayerName::Kind::whiteout:
-        return layer_.tree().add_whiteout(name.whiteout_path);
+        return layer_.tree().add_whiteout(name.path);
       case LayerName::Kind::opaque:
         return layer_.tree().set_opaque(name.path);
       case LayerName::Kind::entry:
@@ -112,41 +109,6 @@ class LayerApplier {
 };
 
 }  // namespace
-
-Result<LayerName> classify(std::string_view path) {
-  LayerName name;
-  name.path = path;
-  size_t slash = path.rfind('/');
-  std::string_view base = slash == std::string_view::npos ? path : path.substr(slash + 1);
-  std::string_view parents = path.substr(0, path.size() - base.size());
-  for (std::string_view left = parents; !left.empty();) {
-    size_t end = left.find('/');
-    std::string_view part = left.substr(0, end);
-    left.remove_prefix(end + 1);
-    if (part.starts_with(aufs_prefix)) {
-      name.kind = LayerName::Kind::ignored;
-      return name;
-    }
-    if (part.starts_with(whiteout_prefix)) return bad_tar("a whiteout stands as a directory");
-  }
-  if (!base.starts_with(whiteout_prefix)) return name;
-  if (base == opaque_name) {
-    name.kind = LayerName::Kind::opaque;
-    name.path = parents.empty() ? std::string_view(".") : parents;
-    return name;
-  }
-  if (base.starts_with(aufs_prefix)) {
-    name.kind = LayerName::Kind::ignored;
-    return name;
-  }
-  std::string_view hidden = base.substr(whiteout_prefix.size());
-  if (hidden.empty() || hidden == "." || hidden == "..") {
-    return bad_tar("a whiteout names nothing that can be hidden");
-  }
-  name.kind = LayerName::Kind::whiteout;
-  name.whiteout_path = std::string(parents) + std::string(hidden);
-  return name;
-}
 
 Result<LayerTotals> apply_layer(ByteSource& tar, store::LayerImport& layer) {
   LayerApplier applier(tar, layer);

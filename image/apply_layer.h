@@ -4,9 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
 
 #include "base/result.h"
 #include "image/byte_stream.h"
@@ -25,14 +22,5 @@ constexpr uint64_t inline_bytes_max = uint64_t{1} << 30;
 
 // Reads `tar` to its end. EBADMSG names the entry.
 Result<LayerTotals> apply_layer(ByteSource& tar, store::LayerImport& layer);
-
-// What a name means in a layer.
-struct LayerName {
-  enum class Kind : uint8_t { entry, whiteout, opaque, ignored } kind = Kind::entry;
-  std::string_view path;  // what is hidden (whiteout), or the directory that hides (opaque)
-  std::string whiteout_path;
-};
-// EBADMSG for a name that can mean nothing: ".wh." alone, or a whiteout as a directory.
-Result<LayerName> classify(std::string_view path);
 
 }  // namespace lyr::image
