@@ -91,8 +91,10 @@ class Tree {
   // Total of file sizes, each inode once.
   uint64_t content_bytes() const;
 
+  struct Image;  // the mapped tables: store/tree_image.h
+
  private:
-  struct Image;
+  friend const Image& tree_image(const Tree& tree);
   explicit Tree(std::unique_ptr<Image> image);
   std::unique_ptr<Image> image_;
 };

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+// LayerTreeBuilder: one layer's tar entries, in their order, become a tree of our own inodes.
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "store/tree_model.h"
+
+namespace lyr::store {
+
+struct LayerTreeBuilder::State {
+  TreeModel model;
+  size_t entries = 0;
+
+  // The directory `parts` name, made where it is missing; a symlink of this layer on the way is
+  // followed inside the tree.
+  Result<NodeIndex> directory(std::span<const std::string_view> parts, int links_followed);
+  Result<NodeIndex> enter(NodeIndex at, std::string_view name, int& links_followed);
+  Result<NodeIndex> follow(NodeIndex from, const std::string& target, int& links_followed);
+  Result<> place(std::string_view path, TreeNode node);
+  NodeIndex put_directory(NodeIndex at, std::string_view name);
+  Result<> count(std::string_view path);
+};
+
+namespace {
+
+constexpr int links_followed_max = 40;  // as the kernel's MAXSYMLINKS
+
+TreeNode make_directory(NodeIndex parent) {
+  TreeNode node;
+  node.type = S_IFDIR;
+  node.attr.mode = 0755;
+  node.flags = inode_implicit;
+  node.parent = parent;
+  return node;
+}
+
+TreeNode make_node(uint32_t type, const NodeAttr& attr) {
+  TreeNode node;
+  node.type = type;
+  node.attr = attr;
+  std::sort(node.attr.xattrs.begin(), node.attr.xattrs.end());
+  return node;
+}
+
+}  // namespace
+
+NodeIndex LayerTreeBuilder::State::put_directory(NodeIndex at, std::string_view name) {
+  NodeIndex before = model.child(at, name);
+  NodeIndex made = model.add(make_directory(at));
+  // Over a whiteout of the same layer: what the lower layers have there stays hidden.
+  if (before != no_node && (model.nodes[before].flags & inode_whiteout) != 0) {
+    model.nodes[made].flags |= inode_opaque;
+  }
+  model.nodes[at].children.insert_or_assign(std::string(name), made);
+  return made;
+}
+
+Result<> LayerTreeBuilder::State::count(std::string_view path) {
+  if (++entries > layer_entries_max)
+    return fail(E2BIG, "layer with too many entries", std::string(path));
+  return {};
+}
+
+Result<NodeIndex> LayerTreeBuilder::State::follow(NodeIndex from, const std::string& target,
+                                                  int& links_followed) {
+  if (++links_followed > links_followed_max) return fail(ELOOP, "path", target);
+  NodeIndex at = target.starts_with('/') ? root_node : from;
+  for (std::string_view rest = target; !rest.empty();) {
+    size_t slash = rest.find('/');
+    std::string_view part = rest.substr(0, slash);
+    rest = slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1);
+    if (part.empty() || part == ".") continue;
+    if (part == "..") {
+      at = model.nodes[at].parent;  // the root's is the root: there is no way out
+      continue;
+    }
+    if (part.size() > name_bytes_max) return fail(ENAMETOOLONG, "path", target);
+    at = TRY(enter(at, part, links_followed));
+  }
+  return at;
+}
+
+Result<NodeIndex> LayerTreeBuilder::State::enter(NodeIndex at, std::string_view name,
+                                                 int& links_followed) {
+  NodeIndex next = model.child(at, name);
+  if (next != no_node && model.nodes[next].type == S_IFDIR) return next;
+  if (next != no_node && model.nodes[next].type == S_IFLNK) {
+    std::string target = model.nodes[next].target;
+    return follow(at, target, links_followed);
+  }
+  if (next != no_node && model.nodes[next].flags == 0) {
+    return fail(ENOTDIR, "path", std::string(name));
+  }
+  TRY(count(name));
+  return put_directory(at, name);
+}
+
+Result<NodeIndex> LayerTreeBuilder::State::directory(std::span<const std::string_view> parts,
+                                                     int links_followed) {
+  NodeIndex at = root_node;
+  for (std::string_view part : parts) at = TRY(enter(at, part, links_followed));
+  return at;
+}
+
+Result<> LayerTreeBuilder::State::place(std::string_view path, TreeNode node) {
+  auto parts = TRY(split_path(path));
+  if (parts.empty()) return fail(EINVAL, "the root can only be a directory", std::string(path));
+  TRY(count(path));
+  NodeIndex at = TRY(directory(std::span(parts).first(parts.size() - 1), 0));
+  NodeIndex made = model.add(std::move(node));
+  model.nodes[at].children.insert_or_assign(std::string(parts.back()), made);
+  return {};
+}
+
+LayerTreeBuilder::LayerTreeBuilder() : state_(std::make_unique<State>()) {}
+LayerTreeBuilder::LayerTreeBuilder(LayerTreeBuilder&&) noexcept = default;
+LayerTreeBuilder& LayerTreeBuilder::operator=(LayerTreeBuilder&&) noexcept = default;
+LayerTreeBuilder::~LayerTreeBuilder() = default;
+
+Result<> LayerTreeBuilder::add_directory(std::string_view path, const NodeAttr& attr) {
+  auto parts = TRY(split_path(path));
+  TRY(state_->count(path));
+  TreeModel& model = state_->model;
+  NodeIndex node = root_node;
+  if (!parts.empty()) {
+    NodeIndex at = TRY(state_->directory(std::span(parts).first(parts.size() - 1), 0));
+    node = model.child(at, parts.back());
+    if (node == no_node || model.nodes[node].type != S_IFDIR) {
+      node = state_->put_directory(at, parts.back());
+    }
+  }
+  TreeNode fresh = make_node(S_IFDIR, attr);
+  model.nodes[node].attr = std::move(fresh.attr);
+  model.nodes[node].flags &= ~inode_implicit;
+  return {};
+}
+
+Result<> LayerTreeBuilder::add_file(std::string_view path, const NodeAttr& attr, uint64_t size,
+                                    std::span<const Extent> content) {
+  TreeNode node = make_node(S_IFREG, attr);
+  node.size = size;
+  node.extents.assign(content.begin(), content.end());
+  return state_->place(path, std::move(node));
+}
+
+Result<> LayerTreeBuilder::add_symlink(std::string_view path, const NodeAttr& attr,
+                                       std::string_view target) {
+  if (target.empty() || target.size() >= path_bytes_max ||
+      target.find('\0') != std::string_view::npos) {
+    return fail(EINVAL, "symlink target", std::string(path));
+  }
+  TreeNode node = make_node(S_IFLNK, attr);
+  node.target = target;
+  return state_->place(path, std::move(node));
+}
+
+Result<> LayerTreeBuilder::add_special(std::string_view path, const NodeAttr& attr, uint32_t type,
+                                       uint32_t major, uint32_t minor) {
+  if (type != S_IFCHR && type != S_IFBLK && type != S_IFIFO && type != S_IFSOCK) {
+    return fail(EINVAL, "file type", std::string(path));
+  }
+  TreeNode node = make_node(type, attr);
+  bool device = type == S_IFCHR || type == S_IFBLK;
+  node.device_major = device ? major : 0;
+  node.device_minor = device ? minor : 0;
+  return state_->place(path, std::move(node));
+}
+
+Result<> LayerTreeBuilder::add_hard_link(std::string_view path, std::string_view target) {
+  auto parts = TRY(split_path(path));
+  auto target_parts = TRY(split_path(target));
+  if (parts.empty() || target_parts.empty()) return fail(EINVAL, "hard link", std::string(path));
+  TreeModel& model = state_->model;
+  NodeIndex found = model.find(target);
+  if (found == no_node || model.nodes[found].flags != 0) {
+    if (found != no_node && model.nodes[found].type == S_IFDIR) {
+      return fail(EPERM, "hard link to a directory", std::string(path));
+    }
+    TreeNode away;
+    away.flags = inode_link_away;
+    away.target = target;
+    return state_->place(path, std::move(away));
+  }
+  if (model.nodes[found].type == S_IFDIR) {
+    return fail(EPERM, "hard link to a directory", std::string(path));
+  }
+  TRY(state_->count(path));
+  NodeIndex at = TRY(state_->directory(std::span(parts).first(parts.size() - 1), 0));
+  model.nodes[at].children.insert_or_assign(std::string(parts.back()), found);
+  return {};
+}
+
+Result<> LayerTreeBuilder::add_whiteout(std::string_view path) {
+  auto parts = TRY(split_path(path));
+  if (parts.empty()) return fail(EINVAL, "whiteout of the root", std::string(path));
+  TRY(state_->count(path));
+  TreeModel& model = state_->model;
+  NodeIndex at = TRY(state_->directory(std::span(parts).first(parts.size() - 1), 0));
+  NodeIndex present = model.child(at, parts.back());
+  if (present != no_node) {
+    // The layer has the name too, so that only the lower one goes: a directory must not merge then.
+    if (model.nodes[present].type == S_IFDIR) model.nodes[present].flags |= inode_opaque;
+    return {};
+  }
+  TreeNode node;
+  node.flags = inode_whiteout;
+  model.nodes[at].children.insert_or_assign(std::string(parts.back()), model.add(std::move(node)));
+  return {};
+}
+
+Result<> LayerTreeBuilder::set_opaque(std::string_view directory) {
+  auto parts = TRY(split_path(directory));
+  NodeIndex at = TRY(state_->directory(parts, 0));
+  state_->model.nodes[at].flags |= inode_opaque;
+  return {};
+}
+
+Result<std::vector<std::byte>> LayerTreeBuilder::finish() {
+  auto image = write_tree(state_->model);
+  state_ = std::make_unique<State>();
+  return image;
+}
+
+}  // namespace lyr::store

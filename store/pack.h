@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packs: append-only files of frames. A writer owns its pack and seals it with a footer that lists
+// its objects; a reader trusts nothing it has not checked. What lies past a pack's committed length
+// does not exist.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "store/frame.h"
+
+namespace lyr::store {
+
+using PackNumber = uint64_t;
+
+constexpr uint64_t pack_bytes_max = 256 << 20;       // a frame that would pass it starts a new pack
+constexpr uint64_t pack_magic = 0x314b43415052594c;  // "LYRPACK1"
+constexpr uint64_t footer_magic = 0x31544f4f4652594c;  // "LYRFOOT1"
+
+struct PackHeader {
+  uint64_t magic;
+  uint32_t version;
+  uint32_t reserved;
+  uint64_t number;
+  uint64_t reserved2[5];
+};
+static_assert(sizeof(PackHeader) == 64);
+
+struct PackFooterEntry {
+  uint64_t xxh3_low;
+  uint64_t xxh3_high;
+  uint64_t offset;  // of the frame
+  uint32_t raw_bytes;
+  uint32_t stored_bytes;
+};
+static_assert(sizeof(PackFooterEntry) == 32);
+
+struct PackTrailer {  // the last bytes of a sealed pack
+  uint64_t magic;
+  uint64_t count;     // entries before it
+  uint64_t checksum;  // XXH3-64 of the entries, seeded with that of magic and count
+  uint64_t reserved;
+};
+static_assert(sizeof(PackTrailer) == 32);
+
+uint64_t footer_checksum(std::span<const PackFooterEntry> entries, const PackTrailer& trailer);
+
+std::string pack_name(PackNumber number);
+// Of a file name in packs/; EINVAL for any other name.
+Result<PackNumber> parse_pack_name(std::string_view name);
+
+// Writes one pack. Not thread-safe. Objects become readable with flush() and durable with seal().
+class PackWriter {
+ public:
+  // Claims a number nobody has and holds the file's lock: a sweep takes only packs that nobody
+  // holds.
+  static Result<PackWriter> create(const Fd& packs);
+
+  PackNumber number() const { return number_; }
+  bool has_room(uint64_t payload_bytes) const;
+  // The frame's offset.
+  Result<uint64_t> append(const ObjectId& object, std::span<const std::byte> data);
+  Result<> flush();
+  // Footer, fdatasync; the length to commit. Nothing can be appended afterwards.
+  Result<uint64_t> seal();
+
+ private:
+  PackWriter(Fd file, PackNumber number);
+  Result<> pad_to(uint64_t offset);
+
+  Fd file_;
+  PackNumber number_;
+  uint64_t flushed_ = 0;
+  std::vector<std::byte> buffer_;  // what follows flushed_; at most write_bytes plus a frame
+  std::vector<PackFooterEntry> entries_;
+};
+
+// Reads one pack. Thread-safe.
+class PackReader {
+ public:
+  // `committed_bytes`: what may be read.
+  static Result<PackReader> open(const Fd& packs, PackNumber number, uint64_t committed_bytes);
+
+  // The header at `offset`; EIO when there is none.
+  Result<FrameHeader> header(uint64_t offset) const;
+  // The frame's stored bytes, all of them, checked against its header: EIO names the pack.
+  Result<> read_frame(uint64_t offset, const FrameHeader& header,
+                      std::span<std::byte> stored) const;
+  // A part of a frame that was checked before.
+  Result<> read_part(uint64_t offset, uint64_t part, std::span<std::byte> data) const;
+
+  // The objects by the footer; EUCLEAN when it is damaged or missing.
+  Result<std::vector<PackFooterEntry>> footer() const;
+  // The objects by reading every frame: for a pack whose footer is lost. Stops at the first damaged
+  // frame.
+  Result<std::vector<PackFooterEntry>> scan() const;
+
+ private:
+  PackReader(Fd file, PackNumber number, uint64_t bytes);
+  Failure damaged(uint64_t offset, const char* what) const;
+
+  Fd file_;
+  PackNumber number_;
+  uint64_t bytes_;
+};
+
+}  // namespace lyr::store

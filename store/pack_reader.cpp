@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <xxhash.h>
+
+#include <cstddef>
+
+#include "base/sys_file.h"
+#include "store/pack.h"
+
+namespace lyr::store {
+
+uint64_t footer_checksum(std::span<const PackFooterEntry> entries, const PackTrailer& trailer) {
+  uint64_t seed = XXH3_64bits(&trailer, offsetof(PackTrailer, checksum));
+  return XXH3_64bits_withSeed(entries.data(), entries.size_bytes(), seed);
+}
+
+PackReader::PackReader(Fd file, PackNumber number, uint64_t bytes)
+    : file_(std::move(file)), number_(number), bytes_(bytes) {}
+
+Result<PackReader> PackReader::open(const Fd& packs, PackNumber number, uint64_t committed_bytes) {
+  std::string name = pack_name(number);
+  Fd file = TRY(about(sys::open_at(packs, name.c_str(), O_RDONLY | O_NOFOLLOW), name));
+  auto status = TRY(sys::stat(file));
+  if (static_cast<uint64_t>(status.st_size) < committed_bytes)
+    return fail(EIO, "pack cut short", name);
+  return PackReader(std::move(file), number, committed_bytes);
+}
+
+Failure PackReader::damaged(uint64_t offset, const char* what) const {
+  return fail(EIO, what, pack_name(number_) + " at " + std::to_string(offset));
+}
+
+Result<FrameHeader> PackReader::header(uint64_t offset) const {
+  FrameHeader header{};
+  if (offset > bytes_ || bytes_ - offset < sizeof header)
+    return damaged(offset, "frame past its pack");
+  TRY(sys::pread_exactly(file_, std::as_writable_bytes(std::span(&header, 1)), offset));
+  if (!frame_header_plausible(header) || header.stored_bytes > bytes_ - offset - sizeof header) {
+    return damaged(offset, "damaged frame");
+  }
+  return header;
+}
+
+Result<> PackReader::read_frame(uint64_t offset, const FrameHeader& header,
+                                std::span<std::byte> stored) const {
+  TRY(sys::pread_exactly(file_, stored, offset + sizeof header));
+  if (frame_checksum(header, stored) != header.checksum) return damaged(offset, "damaged frame");
+  return {};
+}
+
+Result<> PackReader::read_part(uint64_t offset, uint64_t part, std::span<std::byte> data) const {
+  return sys::pread_exactly(file_, data, offset + sizeof(FrameHeader) + part);
+}
+
+Result<std::vector<PackFooterEntry>> PackReader::footer() const {
+  auto broken = [&] { return fail(EUCLEAN, "pack footer", pack_name(number_)); };
+  PackTrailer trailer{};
+  if (bytes_ < sizeof(PackHeader) + sizeof trailer) return broken();
+  uint64_t end = bytes_ - sizeof trailer;
+  TRY(sys::pread_exactly(file_, std::as_writable_bytes(std::span(&trailer, 1)), end));
+  if (trailer.magic != footer_magic ||
+      trailer.count > (end - sizeof(PackHeader)) / sizeof(PackFooterEntry)) {
+    return broken();
+  }
+  std::vector<PackFooterEntry> entries(trailer.count);
+  auto bytes = std::as_writable_bytes(std::span(entries));
+  TRY(sys::pread_exactly(file_, bytes, end - bytes.size()));
+  if (footer_checksum(entries, trailer) != trailer.checksum) return broken();
+  return entries;
+}
+
+Result<std::vector<PackFooterEntry>> PackReader::scan() const {
+  std::vector<PackFooterEntry> entries;
+  std::vector<std::byte> stored(object_bytes_max);
+  uint64_t at = sizeof(PackHeader);
+  while (at + sizeof(FrameHeader) <= bytes_) {
+    auto found = header(at);
+    // Zeros before a large payload's frame: it stands where its payload is aligned.
+    if (!found) found = header(at = frame_place(at, aligned_payload_min));
+    if (!found) break;
+    auto data = std::span(stored).first(found->stored_bytes);
+    if (!read_frame(at, *found, data)) break;
+    XXH128_hash_t key = XXH3_128bits(data.data(), data.size());
+    entries.push_back({key.low64, key.high64, at, found->raw_bytes, found->stored_bytes});
+    at = frame_place(at + sizeof(FrameHeader) + found->stored_bytes, 0);
+  }
+  return entries;
+}
+
+}  // namespace lyr::store

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/tree.h"
+
+#include <sys/stat.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "base/check.h"
+#include "store/tree_image.h"
+
+namespace lyr::store {
+
+uint32_t tree_name_hash(std::string_view name) {
+  return static_cast<uint32_t>(XXH3_64bits(name.data(), name.size()));
+}
+
+Tree::Tree(std::unique_ptr<Image> image) : image_(std::move(image)) {}
+Tree::Tree(Tree&&) noexcept = default;
+Tree& Tree::operator=(Tree&&) noexcept = default;
+Tree::~Tree() = default;
+
+Result<Tree> Tree::open(Fd file) {
+  auto status = TRY(sys::stat(file));
+  auto size = static_cast<size_t>(status.st_size);
+  if (size < sizeof(TreeHeader)) return fail(EUCLEAN, "tree", "too short");
+  auto image = std::make_unique<Image>();
+  image->mapping = TRY(sys::Mapping::read_only(file, size));
+  if (const char* reason = check_tree(image->mapping.bytes(), *image)) {
+    return fail(EUCLEAN, "tree", reason);
+  }
+  return Tree(std::move(image));
+}
+
+uint32_t Tree::inode_count() const { return static_cast<uint32_t>(image_->inodes.size()); }
+
+TreeAttr Tree::attr(Ino ino) const {
+  CHECK(ino != no_ino && ino <= image_->inodes.size());
+  const TreeInodeRecord& inode = image_->inodes[ino - 1];
+  TreeAttr attr;
+  attr.mode = inode.mode;
+  attr.uid = inode.uid;
+  attr.gid = inode.gid;
+  attr.nlink = inode.nlink;
+  attr.device_major = inode.device_major;
+  attr.device_minor = inode.device_minor;
+  attr.size = inode.size;
+  attr.mtime_seconds = inode.mtime_seconds;
+  attr.mtime_nanoseconds = inode.mtime_nanoseconds;
+  attr.whiteout = (inode.flags & inode_whiteout) != 0;
+  attr.opaque = (inode.flags & inode_opaque) != 0;
+  return attr;
+}
+
+Ino Tree::parent(Ino directory) const {
+  CHECK(directory != no_ino && directory <= image_->inodes.size());
+  return image_->inodes[directory - 1].parent;
+}
+
+Ino Tree::lookup(Ino directory, std::string_view name) const {
+  CHECK(directory != no_ino && directory <= image_->inodes.size());
+  const TreeInodeRecord& inode = image_->inodes[directory - 1];
+  if (!S_ISDIR(inode.mode) || inode.count == 0) return no_ino;
+  uint32_t hash = tree_name_hash(name);
+  uint32_t mask = (1u << inode.slots_log2) - 1;
+  for (uint32_t at = hash & mask;; at = (at + 1) & mask) {
+    uint32_t slot = image_->slots[inode.slots_first + at];
+    if (slot == 0) return no_ino;
+    const TreeEntryRecord& entry = image_->entries[inode.first + slot - 1];
+    if (entry.hash == hash && image_->text(entry.name, entry.name_bytes) == name) return entry.ino;
+  }
+}
+
+uint32_t Tree::entry_count(Ino directory) const {
+  CHECK(directory != no_ino && directory <= image_->inodes.size());
+  const TreeInodeRecord& inode = image_->inodes[directory - 1];
+  return S_ISDIR(inode.mode) ? inode.count : 0;
+}
+
+TreeEntry Tree::entry(Ino directory, uint32_t index) const {
+  CHECK(index < entry_count(directory));
+  const TreeEntryRecord& entry = image_->entries[image_->inodes[directory - 1].first + index];
+  return {image_->text(entry.name, entry.name_bytes), entry.ino};
+}
+
+std::string_view Tree::symlink_target(Ino ino) const {
+  CHECK(ino != no_ino && ino <= image_->inodes.size());
+  const TreeInodeRecord& inode = image_->inodes[ino - 1];
+  if (!S_ISLNK(inode.mode)) return {};
+  return image_->text(inode.first, inode.count);
+}
+
+uint32_t Tree::xattr_count(Ino ino) const {
+  CHECK(ino != no_ino && ino <= image_->inodes.size());
+  return image_->inodes[ino - 1].xattr_count;
+}
+
+TreeXattr Tree::xattr(Ino ino, uint32_t index) const {
+  CHECK(index < xattr_count(ino));
+  const TreeXattrRecord& xattr = image_->xattrs[image_->inodes[ino - 1].xattr_first + index];
+  return {image_->text(xattr.name, xattr.name_bytes), image_->text(xattr.value, xattr.value_bytes)};
+}
+
+uint32_t Tree::extent_count(Ino ino) const {
+  CHECK(ino != no_ino && ino <= image_->inodes.size());
+  const TreeInodeRecord& inode = image_->inodes[ino - 1];
+  return S_ISREG(inode.mode) ? inode.count : 0;
+}
+
+Extent Tree::extent(Ino ino, uint32_t index) const {
+  CHECK(index < extent_count(ino));
+  const TreeExtentRecord& record = image_->extents[image_->inodes[ino - 1].first + index];
+  const TreeObjectRecord& object = image_->objects[record.object];
+  Extent extent;
+  extent.file_offset = record.file_offset;
+  extent.length = record.length;
+  extent.object_offset = record.object_offset;
+  std::memcpy(extent.object.sha256.bytes.data(), object.sha256, sizeof object.sha256);
+  extent.object.xxh3_low = object.xxh3_low;
+  extent.object.xxh3_high = object.xxh3_high;
+  return extent;
+}
+
+uint32_t Tree::extent_at(Ino ino, uint64_t file_offset) const {
+  auto extents = image_->extents.subspan(image_->inodes[ino - 1].first, extent_count(ino));
+  auto ends_before = [](const TreeExtentRecord& extent, uint64_t offset) {
+    return extent.file_offset + extent.length <= offset;
+  };
+  auto found = std::lower_bound(extents.begin(), extents.end(), file_offset, ends_before);
+  return static_cast<uint32_t>(found - extents.begin());
+}
+
+uint32_t Tree::alias_count(Ino ino) const {
+  CHECK(ino != no_ino && ino <= image_->inodes.size());
+  return image_->inodes[ino - 1].alias_count;
+}
+
+TreeAlias Tree::alias(Ino ino, uint32_t index) const {
+  CHECK(index < alias_count(ino));
+  const TreeAliasRecord& alias = image_->aliases[image_->inodes[ino - 1].alias_first + index];
+  return {alias.directory, image_->text(alias.name, alias.name_bytes)};
+}
+
+uint64_t Tree::content_bytes() const { return image_->header->content_bytes; }
+
+}  // namespace lyr::store

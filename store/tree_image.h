@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The mapped tables of a Tree, for the files of this room that read them directly.
+#pragma once
+
+#include <span>
+
+#include "base/sys_file.h"
+#include "store/tree.h"
+#include "store/tree_format.h"
+
+namespace lyr::store {
+
+struct Tree::Image {
+  sys::Mapping mapping;
+  std::span<const std::byte> bytes;
+  const TreeHeader* header = nullptr;
+  std::span<const TreeInodeRecord> inodes;  // inode 1 is inodes[0]
+  std::span<const TreeEntryRecord> entries;
+  std::span<const uint32_t> slots;  // entry index within the directory + 1; 0: empty
+  std::span<const TreeXattrRecord> xattrs;
+  std::span<const TreeExtentRecord> extents;
+  std::span<const TreeObjectRecord> objects;
+  std::span<const TreeAliasRecord> aliases;
+  const char* strings = nullptr;
+
+  std::string_view text(uint32_t offset, uint32_t size) const { return {strings + offset, size}; }
+};
+
+const Tree::Image& tree_image(const Tree& tree);
+
+// The reason why `image` is not a valid tree, or null. Sets its tables. Everything an accessor
+// relies on is checked here.
+const char* check_tree(std::span<const std::byte> bytes, Tree::Image& image);
+
+}  // namespace lyr::store
