@@ -64,6 +64,7 @@ Result<> give_terminal(const Spec& spec, const Mounted& mounted, const Fd& chann
 Result<> build(const Spec& spec, Preparation& preparation, Fd fuse_device, const Fd& channel) {
   TRY(during("make a cgroup namespace", sys::unshare(CLONE_NEWCGROUP)));
   TRY(become_namespace_root(spec.id_map.single));
+  TRY(take_own_keyring());
   TRY(sys::new_session_id());
   // Nothing we mount may reach the host, even where its tree is shared.
   TRY(during("leave the host's mounts", sys::mount("", "/", "", MS_SLAVE | MS_REC)));
@@ -93,7 +94,7 @@ Result<Fd> set_up(const Spec& spec, Preparation& preparation, Fd channel) {
   TRY(move_up(channel));
   for (Fd* fd : {&preparation.stdio.in, &preparation.stdio.out, &preparation.stdio.err})
     TRY(move_up(*fd));
-  TRY(reset_inherited_state());
+  reset_inherited_state();
   Fd fuse_device;
   if (spec.root_kind == RootKind::fuse) fuse_device = TRY(open_fuse_device());
   TRY(await(channel, Step::go));

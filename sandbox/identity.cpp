@@ -82,11 +82,15 @@ int try_exec(const Process& process) {
 
 }  // namespace
 
-Result<> reset_inherited_state() {
+void reset_inherited_state() {
   reset_signals();
   ::umask(022);
-  // Without quota for a keyring the old one would be shared: then we do not start.
+}
+
+Result<> take_own_keyring() {
   auto keyring = sys::new_session_keyring();
+  // A kernel without keys has none to share. Without quota for a keyring the caller's would be
+  // shared: then we do not start.
   if (!keyring && keyring.error().code != ENOSYS)
     return during("make a session keyring", std::move(keyring));
   return {};

@@ -9,8 +9,10 @@
 
 namespace lyr::sandbox {
 
-// Makes descriptors 0, 1, 2 and the state a program inherits: signals, umask, session, keyring.
-Result<> reset_inherited_state();
+// Signal dispositions, signal mask and umask, as a program expects them.
+void reset_inherited_state();
+// A session keyring of the container's root, in place of the caller's.
+Result<> take_own_keyring();
 
 // Working directory, made where it is missing, and reached without leaving the root
 // (CVE-2024-21626).

@@ -75,7 +75,7 @@ Result<> enter_namespaces(const Guest& guest) {
   TRY(sys::set_gids(0));
   TRY(sys::set_uids(0));
   TRY(sys::prctl(PR_SET_DUMPABLE, 0));
-  return {};
+  return take_own_keyring();
 }
 
 Result<> take_container_terminal(const Guest& guest, const Fd& channel) {
@@ -114,7 +114,7 @@ Result<> settle(Guest& guest, const Fd& channel) {
        {&guest.preparation.stdio.in, &guest.preparation.stdio.out, &guest.preparation.stdio.err}) {
     if (ready) ready = move_up(*fd);
   }
-  if (ready) ready = reset_inherited_state();
+  reset_inherited_state();
   if (ready) ready = enter_namespaces(guest);
   if (!ready) give_up(channel, ready.error());
   auto program = sys::clone_process(CLONE_PARENT);
