@@ -12,11 +12,14 @@ namespace lyr::image {
 namespace {
 
 constexpr std::byte magic_first{0x1f};
+// igzip loads whole words: what it may touch behind the input is ours.
+constexpr size_t overread_bytes = 64;
 
 class GzipReader final : public ByteReader {
  public:
   GzipReader(std::unique_ptr<ByteReader> input, const DecodeLimits& limits)
-      : input_(std::move(input)), limits_(limits), buffer_(decode_input_bytes) {
+      : input_(std::move(input)), limits_(limits), buffer_(decode_input_bytes + overread_bytes) {
+    rest_ = std::span(buffer_).first(0);
     begin_member();
   }
 
@@ -30,7 +33,7 @@ class GzipReader final : public ByteReader {
   }
   Result<bool> refill();
   Result<bool> next_member();
-  Result<> check(int outcome) const;
+  Result<size_t> inflate(std::span<std::byte> data);
 
   std::unique_ptr<ByteReader> input_;
   DecodeLimits limits_;
@@ -45,7 +48,7 @@ class GzipReader final : public ByteReader {
 // False at the end of the input.
 Result<bool> GzipReader::refill() {
   if (!rest_.empty()) return true;
-  size_t count = TRY(input_->read(buffer_));
+  size_t count = TRY(input_->read(std::span(buffer_).first(decode_input_bytes)));
   rest_ = std::span(buffer_).first(count);
   consumed_ += count;
   return count > 0;
@@ -71,12 +74,26 @@ Result<bool> GzipReader::next_member() {
   }
 }
 
-Result<> GzipReader::check(int outcome) const {
-  if (outcome >= ISAL_DECOMP_OK && outcome != ISAL_NEED_DICT) return {};
+// One call of igzip. It takes input ahead of need into its state and, when a member ends, steps
+// back over what it did not use: so rest_ stays in the same buffer until all of it is used up.
+Result<size_t> GzipReader::inflate(std::span<std::byte> data) {
+  state_->next_in = reinterpret_cast<uint8_t*>(const_cast<std::byte*>(rest_.data()));
+  state_->avail_in = static_cast<uint32_t>(rest_.size());
+  state_->next_out = reinterpret_cast<uint8_t*>(data.data());
+  state_->avail_out = static_cast<uint32_t>(data.size());
+  int outcome = isal_inflate(state_.get());
   if (outcome == ISAL_INCORRECT_CHECKSUM) {
     return fail(EBADMSG, "gunzip", "the gzip checksum does not match (damaged)");
   }
-  return fail(EBADMSG, "gunzip", "not valid gzip data (damaged)");
+  const auto* next = reinterpret_cast<const std::byte*>(state_->next_in);
+  const std::byte* end = rest_.data() + rest_.size();
+  // After an error igzip 2.31 may leave an avail_in below zero.
+  bool astray = next < buffer_.data() || next > end || state_->avail_in != size_t(end - next);
+  if (outcome < ISAL_DECOMP_OK || outcome == ISAL_NEED_DICT || astray) {
+    return fail(EBADMSG, "gunzip", "not valid gzip data (damaged)");
+  }
+  rest_ = std::span(next, end);
+  return data.size() - state_->avail_out;
 }
 
 Result<size_t> GzipReader::read(std::span<std::byte> data) {
@@ -86,23 +103,15 @@ Result<size_t> GzipReader::read(std::span<std::byte> data) {
       bool more = TRY(next_member());
       if (!more) return 0;
     }
-    // Output may be waiting in the state although all input is taken.
-    bool more = TRY(refill());
-    state_->next_in = reinterpret_cast<uint8_t*>(const_cast<std::byte*>(rest_.data()));
-    state_->avail_in = static_cast<uint32_t>(rest_.size());
-    state_->next_out = reinterpret_cast<uint8_t*>(data.data());
-    state_->avail_out = static_cast<uint32_t>(data.size());
-    int outcome = isal_inflate(state_.get());
-    rest_ = rest_.last(state_->avail_in);
-    TRY(check(outcome));
-    size_t count = data.size() - state_->avail_out;
+    size_t count = TRY(inflate(data));
     produced_ += count;
     TRY(check_expansion(consumed_, produced_, limits_));
     between_ = state_->block_state == ISAL_BLOCK_FINISH;
     if (count > 0) return count;
-    if (!more && !between_) {
-      return fail(EBADMSG, "gunzip", "the gzip data ends early (truncated?)");
-    }
+    if (between_) continue;
+    if (!rest_.empty()) return fail(EBADMSG, "gunzip", "not valid gzip data (damaged)");
+    bool more = TRY(refill());
+    if (!more) return fail(EBADMSG, "gunzip", "the gzip data ends early (truncated?)");
   }
 }
 

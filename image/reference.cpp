@@ -167,7 +167,10 @@ std::string Reference::familiar() const {
   if (name.starts_with(official) && name.find('/', official.size()) == std::string_view::npos) {
     name.remove_prefix(official.size());
   }
-  return std::string(name) + suffix(*this);
+  // Some names mean another image, or none, without their registry: "docker.io/docker.io/x".
+  std::string text = std::string(name) + suffix(*this);
+  auto meaning = parse_reference(text);
+  return meaning && meaning->canonical() == canonical() ? text : canonical();
 }
 
 std::string familiar(std::string_view canonical) {

@@ -34,6 +34,7 @@ TEST(ReferenceTest, whatIsWrittenHasOneCanonicalAndOneFamiliarForm) {
       {"HOST/x", "HOST/x:latest", "HOST/x:latest"},
       {"a__b/c--d.e_f", "docker.io/a__b/c--d.e_f:latest", "a__b/c--d.e_f:latest"},
       {"debian:5000", "docker.io/library/debian:5000", "debian:5000"},
+      {"docker.io/docker.io/x", "docker.io/docker.io/x:latest", "docker.io/docker.io/x:latest"},
       {"host:5000/x", "host:5000/x:latest", "host:5000/x:latest"},
       {"debian" + at_digest, "docker.io/library/debian" + at_digest, "debian" + at_digest},
       {"debian:12" + at_digest, "docker.io/library/debian:12" + at_digest, "debian:12" + at_digest},
