@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/catalog.h"
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+
+#include "store/catalog_record.h"
+#include "store/lmdb.h"
+
+namespace lyr::store {
+namespace {
+
+constexpr size_t map_bytes = size_t{1} << 30;  // address space, not disk: the file grows as needed
+constexpr unsigned readers_max = 1024;
+constexpr uint64_t format_version = 1;
+constexpr char version_key[] = "version";
+constexpr char sequence_key[] = "sequence";
+// An LMDB key has at most 511 bytes.
+constexpr size_t tag_bytes_max = 500;
+
+struct CloseEnvironment {
+  void operator()(MDB_env* environment) const { mdb_env_close(environment); }
+};
+
+std::string_view key_of(const Digest& digest) {
+  return {reinterpret_cast<const char*>(digest.bytes.data()), digest.bytes.size()};
+}
+
+std::string_view key_of(const PackNumber& number) {
+  return {reinterpret_cast<const char*>(&number), sizeof number};
+}
+
+Result<uint64_t> read_number(const Transaction& transaction, MDB_dbi table, const char* key) {
+  auto value = TRY(transaction.get(table, key));
+  uint64_t number = 0;
+  if (!value) return number;
+  if (value->size() != sizeof number) return fail(EUCLEAN, "catalogue", key);
+  std::memcpy(&number, value->data(), sizeof number);
+  return number;
+}
+
+Result<bool> write_number(Transaction& transaction, MDB_dbi table, const char* key, uint64_t number) {
+  return transaction.put(table, key, {reinterpret_cast<const char*>(&number), sizeof number});
+}
+
+}  // namespace
+
+struct Catalog::State {
+  std::unique_ptr<MDB_env, CloseEnvironment> environment;
+  MDB_dbi meta = 0, images = 0, tags = 0, layers = 0, packs = 0;
+
+  Result<Transaction> reading() const { return Transaction::begin(environment.get(), true); }
+  Result<Transaction> writing() const { return Transaction::begin(environment.get(), false); }
+
+  // All rows of a table, decoded.
+  template <class Record>
+  Result<std::vector<Record>> all(MDB_dbi table, Result<Record> (*decode)(std::string_view)) const {
+    auto transaction = TRY(reading());
+    std::vector<Record> records;
+    TRY(transaction.each(table, [&](std::string_view, std::string_view value) -> Result<> {
+      records.push_back(TRY(decode(value)));
+      return {};
+    }));
+    return records;
+  }
+
+  template <class Record>
+  Result<std::optional<Record>> one(MDB_dbi table, std::string_view key,
+                                    Result<Record> (*decode)(std::string_view)) const {
+    auto transaction = TRY(reading());
+    auto value = TRY(transaction.get(table, key));
+    if (!value) return std::nullopt;
+    return TRY(decode(*value));
+  }
+
+  Result<> open_tables();
+  Result<bool> put_layers(Transaction& transaction, std::span<const LayerRecord> records) const;
+  Result<bool> put_images(Transaction& transaction, std::span<const ImageRecord> records) const;
+  Result<> forget_unused_layers(Transaction& transaction, const ImageRecord& gone) const;
+};
+
+Catalog::Catalog(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Catalog::Catalog(Catalog&&) noexcept = default;
+Catalog& Catalog::operator=(Catalog&&) noexcept = default;
+Catalog::~Catalog() = default;
+
+Result<> Catalog::State::open_tables() {
+  auto open_all = [&](Transaction& transaction, unsigned flags) -> Result<> {
+    const std::pair<const char*, MDB_dbi*> tables[] = {
+        {"meta", &meta}, {"images", &images}, {"tags", &tags}, {"layers", &layers}, {"packs", &packs}};
+    for (auto [name, table] : tables) {
+      int code = mdb_dbi_open(transaction.raw(), name, flags, table);
+      if (code != 0) return fail_lmdb(code == MDB_NOTFOUND ? ENOENT : code, "mdb_dbi_open");
+    }
+    return {};
+  };
+  uint64_t version = 0;
+  {
+    auto transaction = TRY(reading());
+    auto opened = open_all(transaction, 0);
+    if (opened) {
+      version = TRY(read_number(transaction, meta, version_key));
+      TRY(transaction.commit());  // keeps the table handles
+    } else if (opened.error().code != ENOENT) {
+      return opened;
+    }
+  }
+  if (version == format_version) return {};
+  if (version != 0) {
+    return fail_saying(EPROTONOSUPPORT, "the store was made by a newer lyr (format " +
+                                            std::to_string(version) + "); use that, or another --root");
+  }
+  auto transaction = TRY(writing());
+  TRY(open_all(transaction, MDB_CREATE));
+  TRY(write_number(transaction, meta, version_key, format_version));
+  return transaction.commit();
+}
+
+Result<Catalog> Catalog::open(const std::string& directory) {
+  MDB_env* raw = nullptr;
+  int code = mdb_env_create(&raw);
+  if (code != 0) return fail_lmdb(code, "mdb_env_create");
+  auto state = std::make_unique<State>();
+  state->environment.reset(raw);
+  mdb_env_set_mapsize(raw, map_bytes);
+  mdb_env_set_maxdbs(raw, 8);
+  mdb_env_set_maxreaders(raw, readers_max);
+  std::string path = directory + "/catalog.mdb";
+  code = mdb_env_open(raw, path.c_str(), MDB_NOSUBDIR | MDB_NOTLS, 0600);
+  if (code != 0) return fail_lmdb(code, "mdb_env_open");
+  int dead = 0;
+  mdb_reader_check(raw, &dead);  // slots of killed readers
+  TRY(state->open_tables());
+  return Catalog(std::move(state));
+}
+
+Result<std::optional<ImageRecord>> Catalog::image(const Digest& id) const {
+  return state_->one(state_->images, key_of(id), decode_image);
+}
+
+Result<std::vector<ImageRecord>> Catalog::images() const {
+  auto records = TRY(state_->all(state_->images, decode_image));
+  std::ranges::stable_sort(records, std::greater<>(), &ImageRecord::created_unix);
+  return records;
+}
+
+Result<std::optional<LayerRecord>> Catalog::layer(const Digest& diff_id) const {
+  return state_->one(state_->layers, key_of(diff_id), decode_layer);
+}
+
+Result<std::vector<LayerRecord>> Catalog::layers() const {
+  return state_->all(state_->layers, decode_layer);
+}
+
+Result<std::vector<PackRecord>> Catalog::packs() const {
+  return state_->all(state_->packs, decode_pack);
+}
+
+Result<std::vector<Tag>> Catalog::tags() const {
+  auto transaction = TRY(state_->reading());
+  std::vector<Tag> tags;
+  TRY(transaction.each(state_->tags, [&](std::string_view key, std::string_view value) -> Result<> {
+    Tag tag;
+    tag.name = key;
+    if (value.size() != tag.image.bytes.size()) return fail(EUCLEAN, "tag record", tag.name);
+    std::memcpy(tag.image.bytes.data(), value.data(), value.size());
+    tags.push_back(std::move(tag));
+    return {};
+  }));
+  return tags;
+}
+
+Result<std::optional<Digest>> Catalog::tag(std::string_view name) const {
+  if (name.empty() || name.size() > tag_bytes_max) return std::nullopt;
+  auto transaction = TRY(state_->reading());
+  auto value = TRY(transaction.get(state_->tags, name));
+  if (!value) return std::nullopt;
+  Digest digest;
+  if (value->size() != digest.bytes.size()) return fail(EUCLEAN, "tag record", std::string(name));
+  std::memcpy(digest.bytes.data(), value->data(), value->size());
+  return digest;
+}
+
+Result<uint64_t> Catalog::sequence() const {
+  auto transaction = TRY(state_->reading());
+  return read_number(transaction, state_->meta, sequence_key);
+}
+
+Result<bool> Catalog::State::put_layers(Transaction& transaction,
+                                        std::span<const LayerRecord> records) const {
+  bool written = false;
+  for (const LayerRecord& record : records) {
+    auto present = TRY(transaction.get(layers, key_of(record.diff_id)));
+    if (present) continue;  // another import brought it meanwhile
+    written |= TRY(transaction.put(layers, key_of(record.diff_id), encode(record)));
+  }
+  return written;
+}
+
+Result<bool> Catalog::State::put_images(Transaction& transaction,
+                                        std::span<const ImageRecord> records) const {
+  bool written = false;
+  for (const ImageRecord& record : records) {
+    for (const Digest& diff_id : record.diff_ids) {
+      auto present = TRY(transaction.get(layers, key_of(diff_id)));
+      if (!present) return fail(ENOENT, "image without its layer", diff_id.text());
+    }
+    written |= TRY(transaction.put(images, key_of(record.id), encode(record)));
+  }
+  return written;
+}
+
+Result<uint64_t> Catalog::commit(const CatalogChange& change) {
+  auto transaction = TRY(state_->writing());
+  uint64_t sequence = TRY(read_number(transaction, state_->meta, sequence_key));
+  bool written = TRY(state_->put_layers(transaction, change.layers));
+  written |= TRY(state_->put_images(transaction, change.images));
+  for (const Tag& tag : change.tags) {
+    if (tag.name.empty() || tag.name.size() > tag_bytes_max) return fail(EINVAL, "tag", tag.name);
+    auto image = TRY(transaction.get(state_->images, key_of(tag.image)));
+    if (!image) return fail(ENOENT, "tag", tag.image.text());
+    written |= TRY(transaction.put(state_->tags, tag.name, key_of(tag.image)));
+  }
+  if (!change.packs.empty()) ++sequence;
+  for (PackRecord pack : change.packs) {
+    pack.sequence = sequence;
+    written |= TRY(transaction.put(state_->packs, key_of(pack.number), encode(pack)));
+  }
+  if (!written) return sequence;
+  TRY(write_number(transaction, state_->meta, sequence_key, sequence));
+  TRY(transaction.commit());
+  return sequence;
+}
+
+Result<> Catalog::set_tag(std::string_view name, const Digest& image) {
+  Tag tag{std::string(name), image};
+  CatalogChange change;
+  change.tags = {&tag, 1};
+  TRY(commit(change));
+  return {};
+}
+
+Result<bool> Catalog::remove_tag(std::string_view name) {
+  if (name.empty() || name.size() > tag_bytes_max) return false;
+  auto transaction = TRY(state_->writing());
+  bool removed = TRY(transaction.remove(state_->tags, name));
+  if (removed) TRY(transaction.commit());
+  return removed;
+}
+
+Result<> Catalog::State::forget_unused_layers(Transaction& transaction,
+                                              const ImageRecord& gone) const {
+  std::set<Digest> unused(gone.diff_ids.begin(), gone.diff_ids.end());
+  TRY(transaction.each(images, [&](std::string_view, std::string_view value) -> Result<> {
+    auto record = TRY(decode_image(value));
+    for (const Digest& diff_id : record.diff_ids) unused.erase(diff_id);
+    return {};
+  }));
+  for (const Digest& diff_id : unused) TRY(transaction.remove(layers, key_of(diff_id)));
+  return {};
+}
+
+Result<> Catalog::remove_image(const Digest& id) {
+  auto transaction = TRY(state_->writing());
+  auto value = TRY(transaction.get(state_->images, key_of(id)));
+  if (!value) return fail(ENOENT, "image", id.text());
+  auto gone = TRY(decode_image(*value));
+  TRY(transaction.remove(state_->images, key_of(id)));
+  std::vector<std::string> names;
+  TRY(transaction.each(state_->tags, [&](std::string_view name, std::string_view image) -> Result<> {
+    if (image == key_of(id)) names.emplace_back(name);
+    return {};
+  }));
+  for (const std::string& name : names) TRY(transaction.remove(state_->tags, name));
+  TRY(state_->forget_unused_layers(transaction, gone));
+  return transaction.commit();
+}
+
+Result<> Catalog::remove_packs(std::span<const PackNumber> packs) {
+  if (packs.empty()) return {};
+  auto transaction = TRY(state_->writing());
+  for (const PackNumber& number : packs) TRY(transaction.remove(state_->packs, key_of(number)));
+  return transaction.commit();
+}
+
+}  // namespace lyr::store

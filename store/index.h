@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// index.tbl: where objects lie, as a mapped open-addressing table from XXH3-128 to pack and offset. A cache: whoever
+// finds a place there checks the frame's SHA-256 before believing it, and all of it can be made again from the packs' footers.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <shared_mutex>
+#include <span>
+
+#include "base/result.h"
+#include "base/sys_file.h"
+#include "store/pack.h"
+
+namespace lyr::store {
+
+struct Place {
+  PackNumber pack = 0;
+  uint64_t offset = 0;  // of the frame; never 0
+};
+
+struct IndexEntry {
+  uint64_t xxh3_low = 0;
+  uint64_t xxh3_high = 0;
+  Place place;
+};
+
+constexpr uint32_t index_slots_log2_min = 16;
+constexpr uint32_t index_slots_log2_max = 32;
+
+// Thread-safe, and safe beside other processes that use the same file.
+class Index {
+ public:
+  // Makes an empty table when there is none or it is not one of ours; sequence() is then 0.
+  static Result<std::unique_ptr<Index>> open(const Fd& directory);
+
+  // The catalogue's sequence up to which all packs are in the table.
+  uint64_t sequence();
+  // Calls `each` for every place this key may have, until it returns true.
+  void find(const ObjectId& object, const std::function<bool(const Place&)>& each);
+  // Makes room for `count` more, so that add() cannot fail for want of disk space.
+  Result<> reserve(size_t count);
+  // Adds entries (twice is harmless) and then states that the table is whole up to `sequence`; 0 leaves that as it is.
+  Result<> add(std::span<const IndexEntry> entries, uint64_t sequence);
+
+ private:
+  struct Header;
+  struct Slot;
+  explicit Index(Fd directory, Fd lock) : directory_(std::move(directory)), lock_(std::move(lock)) {}
+
+  Result<> map();
+  Result<> make(uint32_t slots_log2);
+  Result<> grow(size_t count);
+  void follow();  // to the newer file, when another process made one
+  void insert(const IndexEntry& entry);
+  Header& header();
+  std::span<Slot> slots();
+
+  Fd directory_;
+  Fd lock_;                  // index.lock: held by who writes
+  std::shared_mutex mutex_;  // guards mapping_
+  sys::Mapping mapping_;
+};
+
+}  // namespace lyr::store
