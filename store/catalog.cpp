@@ -40,7 +40,8 @@ Result<uint64_t> read_number(const Transaction& transaction, MDB_dbi table, cons
   return number;
 }
 
-Result<bool> write_number(Transaction& transaction, MDB_dbi table, const char* key, uint64_t number) {
+Result<bool> write_number(Transaction& transaction, MDB_dbi table, const char* key,
+                          uint64_t number) {
   return transaction.put(table, key, {reinterpret_cast<const char*>(&number), sizeof number});
 }
 
@@ -58,10 +59,11 @@ struct Catalog::State {
   Result<std::vector<Record>> all(MDB_dbi table, Result<Record> (*decode)(std::string_view)) const {
     auto transaction = TRY(reading());
     std::vector<Record> records;
-    TRY(transaction.each(table, [&](std::string_view, std::string_view value) -> Result<> {
+    auto row = [&](std::string_view, std::string_view value) -> Result<> {
       records.push_back(TRY(decode(value)));
       return {};
-    }));
+    };
+    TRY(transaction.each(table, row));
     return records;
   }
 
@@ -87,8 +89,11 @@ Catalog::~Catalog() = default;
 
 Result<> Catalog::State::open_tables() {
   auto open_all = [&](Transaction& transaction, unsigned flags) -> Result<> {
-    const std::pair<const char*, MDB_dbi*> tables[] = {
-        {"meta", &meta}, {"images", &images}, {"tags", &tags}, {"layers", &layers}, {"packs", &packs}};
+    const std::pair<const char*, MDB_dbi*> tables[] = {{"meta", &meta},
+                                                       {"images", &images},
+                                                       {"tags", &tags},
+                                                       {"layers", &layers},
+                                                       {"packs", &packs}};
     for (auto [name, table] : tables) {
       int code = mdb_dbi_open(transaction.raw(), name, flags, table);
       if (code != 0) return fail_lmdb(code == MDB_NOTFOUND ? ENOENT : code, "mdb_dbi_open");
@@ -109,7 +114,8 @@ Result<> Catalog::State::open_tables() {
   if (version == format_version) return {};
   if (version != 0) {
     return fail_saying(EPROTONOSUPPORT, "the store was made by a newer lyr (format " +
-                                            std::to_string(version) + "); use that, or another --root");
+                                            std::to_string(version) +
+                                            "); use that, or another --root");
   }
   auto transaction = TRY(writing());
   TRY(open_all(transaction, MDB_CREATE));
@@ -160,14 +166,15 @@ Result<std::vector<PackRecord>> Catalog::packs() const {
 Result<std::vector<Tag>> Catalog::tags() const {
   auto transaction = TRY(state_->reading());
   std::vector<Tag> tags;
-  TRY(transaction.each(state_->tags, [&](std::string_view key, std::string_view value) -> Result<> {
+  auto row = [&](std::string_view key, std::string_view value) -> Result<> {
     Tag tag;
     tag.name = key;
     if (value.size() != tag.image.bytes.size()) return fail(EUCLEAN, "tag record", tag.name);
     std::memcpy(tag.image.bytes.data(), value.data(), value.size());
     tags.push_back(std::move(tag));
     return {};
-  }));
+  };
+  TRY(transaction.each(state_->tags, row));
   return tags;
 }
 
@@ -252,11 +259,12 @@ Result<bool> Catalog::remove_tag(std::string_view name) {
 Result<> Catalog::State::forget_unused_layers(Transaction& transaction,
                                               const ImageRecord& gone) const {
   std::set<Digest> unused(gone.diff_ids.begin(), gone.diff_ids.end());
-  TRY(transaction.each(images, [&](std::string_view, std::string_view value) -> Result<> {
+  auto row = [&](std::string_view, std::string_view value) -> Result<> {
     auto record = TRY(decode_image(value));
     for (const Digest& diff_id : record.diff_ids) unused.erase(diff_id);
     return {};
-  }));
+  };
+  TRY(transaction.each(images, row));
   for (const Digest& diff_id : unused) TRY(transaction.remove(layers, key_of(diff_id)));
   return {};
 }
@@ -268,10 +276,11 @@ Result<> Catalog::remove_image(const Digest& id) {
   auto gone = TRY(decode_image(*value));
   TRY(transaction.remove(state_->images, key_of(id)));
   std::vector<std::string> names;
-  TRY(transaction.each(state_->tags, [&](std::string_view name, std::string_view image) -> Result<> {
+  auto row = [&](std::string_view name, std::string_view image) -> Result<> {
     if (image == key_of(id)) names.emplace_back(name);
     return {};
-  }));
+  };
+  TRY(transaction.each(state_->tags, row));
   for (const std::string& name : names) TRY(transaction.remove(state_->tags, name));
   TRY(state_->forget_unused_layers(transaction, gone));
   return transaction.commit();

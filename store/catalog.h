@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The catalogue (LMDB): tags, images, layers and the packs that count. Its transaction is the commit point of an import; what it
-// does not name does not exist. Thread-safe; several processes may use one catalogue.
+// The catalogue (LMDB): tags, images, layers and the packs that count. Its transaction is the
+// commit point of an import; what it does not name does not exist. Thread-safe; several processes
+// may use one catalogue.
 #pragma once
 
 #include <functional>
@@ -46,8 +47,9 @@ class Catalog {
   // Grows with every commit that brings packs.
   Result<uint64_t> sequence() const;
 
-  // All of it or nothing, durable when it returns; writes nothing when all is there already. Returns sequence(). ENOENT: an
-  // image names a layer that neither the change nor the catalogue has.
+  // All of it or nothing, durable when it returns; writes nothing when all is there already.
+  // Returns sequence(). ENOENT: an image names a layer that neither the change nor the catalogue
+  // has.
   Result<uint64_t> commit(const CatalogChange& change);
   Result<> set_tag(std::string_view name, const Digest& image);
   Result<bool> remove_tag(std::string_view name);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Catalogue records as bytes: little-endian integers and length-prefixed strings, in the order of the struct.
-// EUCLEAN for bytes that are no such record.
+// Catalogue records as bytes: little-endian integers and length-prefixed strings, in the order of
+// the struct. EUCLEAN for bytes that are no such record.
 #pragma once
 
 #include <string>

@@ -8,7 +8,8 @@
 namespace lyr::store {
 namespace {
 
-// The gear table: 256 numbers from SplitMix64. Part of no format: other numbers would only cut elsewhere.
+// The gear table: 256 numbers from SplitMix64. Part of no format: other numbers would only cut
+// elsewhere.
 constexpr std::array<uint64_t, 256> make_gear() {
   std::array<uint64_t, 256> gear{};
   uint64_t state = 0x6c79722063686e6b;  // "lyr chnk"
@@ -23,8 +24,8 @@ constexpr std::array<uint64_t, 256> make_gear() {
 
 constexpr std::array<uint64_t, 256> gear = make_gear();
 
-// Normalised chunking of level 2 around 2^16: harder to cut before the average, easier after it. The high bits
-// of a gear hash have seen the most bytes.
+// Normalised chunking of level 2 around 2^16: harder to cut before the average, easier after it.
+// The high bits of a gear hash have seen the most bytes.
 constexpr uint64_t mask_before = ((uint64_t{1} << 18) - 1) << 46;
 constexpr uint64_t mask_after = ((uint64_t{1} << 14) - 1) << 50;
 

@@ -89,8 +89,8 @@ Result<> Index::map() {
   return {};
 }
 
-// Writes an empty table in place of what is there. All of it is allocated: a mapped page that the disk has no room for
-// would be a SIGBUS.
+// Writes an empty table in place of what is there. All of it is allocated: a mapped page that the
+// disk has no room for would be a SIGBUS.
 Result<> Index::make(uint32_t slots_log2) {
   std::string fresh = std::string(file_name) + ".new";
   static_cast<void>(sys::unlink_at(directory_, fresh.c_str()));

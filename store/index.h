@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// index.tbl: where objects lie, as a mapped open-addressing table from XXH3-128 to pack and offset. A cache: whoever
-// finds a place there checks the frame's SHA-256 before believing it, and all of it can be made again from the packs' footers.
+// index.tbl: where objects lie, as a mapped open-addressing table from XXH3-128 to pack and offset.
+// A cache: whoever finds a place there checks the frame's SHA-256 before believing it, and all of
+// it can be made again from the packs' footers.
 #pragma once
 
 #include <atomic>
@@ -42,13 +43,15 @@ class Index {
   void find(const ObjectId& object, const std::function<bool(const Place&)>& each);
   // Makes room for `count` more, so that add() cannot fail for want of disk space.
   Result<> reserve(size_t count);
-  // Adds entries (twice is harmless) and then states that the table is whole up to `sequence`; 0 leaves that as it is.
+  // Adds entries (twice is harmless) and then states that the table is whole up to `sequence`; 0
+  // leaves that as it is.
   Result<> add(std::span<const IndexEntry> entries, uint64_t sequence);
 
  private:
   struct Header;
   struct Slot;
-  explicit Index(Fd directory, Fd lock) : directory_(std::move(directory)), lock_(std::move(lock)) {}
+  explicit Index(Fd directory, Fd lock)
+      : directory_(std::move(directory)), lock_(std::move(lock)) {}
 
   Result<> map();
   Result<> make(uint32_t slots_log2);

@@ -4,9 +4,7 @@
 namespace lyr::store {
 namespace {
 
-MDB_val to_value(std::string_view text) {
-  return {text.size(), const_cast<char*>(text.data())};
-}
+MDB_val to_value(std::string_view text) { return {text.size(), const_cast<char*>(text.data())}; }
 
 std::string_view to_view(const MDB_val& value) {
   return {static_cast<const char*>(value.mv_data), value.mv_size};
@@ -16,10 +14,10 @@ std::string_view to_view(const MDB_val& value) {
 
 Failure fail_lmdb(int code, const char* call) {
   if (code > 0) return fail(code, call, "catalogue");
-  int number = code == MDB_MAP_FULL        ? ENOSPC
+  int number = code == MDB_MAP_FULL           ? ENOSPC
                : code == MDB_VERSION_MISMATCH ? EPROTONOSUPPORT
-               : code == MDB_READERS_FULL  ? EAGAIN
-                                           : EUCLEAN;
+               : code == MDB_READERS_FULL     ? EAGAIN
+                                              : EUCLEAN;
   return fail(number, call, std::string("catalogue: ") + mdb_strerror(code));
 }
 
@@ -34,7 +32,8 @@ Transaction::~Transaction() {
   if (txn_ != nullptr) mdb_txn_abort(txn_);
 }
 
-Result<std::optional<std::string_view>> Transaction::get(MDB_dbi table, std::string_view key) const {
+Result<std::optional<std::string_view>> Transaction::get(MDB_dbi table,
+                                                         std::string_view key) const {
   MDB_val raw_key = to_value(key);
   MDB_val value;
   int code = mdb_get(txn_, table, &raw_key, &value);

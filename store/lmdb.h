@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// LMDB behind values: a transaction that aborts unless committed, and gets and puts that yield Results.
+// LMDB behind values: a transaction that aborts unless committed, and gets and puts that yield
+// Results.
 #pragma once
 
 #include <lmdb.h>

@@ -19,6 +19,10 @@ struct ObjectId {
   static ObjectId of(std::span<const std::byte> data);
 };
 
+struct ObjectHash {
+  size_t operator()(const ObjectId& id) const { return static_cast<size_t>(id.xxh3_low); }
+};
+
 constexpr uint64_t object_bytes_max = 256 << 10;
 constexpr uint64_t whole_file_bytes_max = 128 << 10;  // a file up to this is one object
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A recipe: how to give a layer's tar back byte for byte (docs/formats.md, "recipe"). The objects come first, flat and in the
-// order of use, so that a collector reads just them; then, compressed, what stands between them.
+// A recipe: how to give a layer's tar back byte for byte (docs/formats.md, "recipe"). The objects
+// come first, flat and in the order of use, so that a collector reads just them; then, compressed,
+// what stands between them.
 #pragma once
 
 #include <functional>

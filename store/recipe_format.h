@@ -26,7 +26,8 @@ static_assert(sizeof(RecipeHeader) == 80);
 // Of a whole recipe file, at least a header long.
 uint64_t recipe_checksum(std::span<const std::byte> file);
 
-// The body is a run of operations: a varint (LEB128) of length << 2 | kind, then for `verbatim` the bytes.
+// The body is a run of operations: a varint (LEB128) of length << 2 | kind, then for `verbatim` the
+// bytes.
 enum class RecipeKind : uint8_t { verbatim = 0, object = 1, zeros = 2 };
 
 }  // namespace lyr::store

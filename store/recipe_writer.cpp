@@ -113,7 +113,8 @@ Result<std::vector<std::byte>> RecipeWriter::finish(const Digest& diff_id) {
   append(file, state_->objects.data(), state_->objects.size());
   append(file, state_->body.data(), state_->body.size());
   header.checksum = recipe_checksum(file);
-  std::memcpy(file.data() + offsetof(RecipeHeader, checksum), &header.checksum, sizeof header.checksum);
+  std::memcpy(file.data() + offsetof(RecipeHeader, checksum), &header.checksum,
+              sizeof header.checksum);
   return file;
 }
 

@@ -152,8 +152,8 @@ class Import {
 
  private:
   friend class Store;
-  explicit Import(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit Import(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
 };
 
 // image-spec config.md, "Layer ChainID".

@@ -14,10 +14,6 @@
 namespace lyr::store {
 namespace {
 
-struct ObjectHash {
-  size_t operator()(const ObjectId& id) const { return static_cast<size_t>(id.xxh3_low); }
-};
-
 class Layout {
  public:
   explicit Layout(const TreeModel& model) : model_(model), inos_(model.nodes.size(), no_ino) {}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// The order of a commit is the crash promise: frames, fdatasync of the pack, recipes and trees
+// (each fsynced before it has a name), their directories, then the catalogue's transaction. The
+// index comes last: it is a cache.
+#include <sys/file.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/sys_file.h"
+#include "store/import_state.h"
+
+namespace lyr::store {
+namespace {
+
+Result<> publish_layers(const Store::State& store, std::span<const FinishedLayer> layers) {
+  if (layers.empty()) return {};
+  for (const FinishedLayer& layer : layers) {
+    TRY(publish_file(store.layers, recipe_name(layer.record.diff_id), layer.recipe));
+    TRY(publish_file(store.layers, layer_tree_name(layer.record.diff_id), layer.tree));
+  }
+  return sys::fsync(store.layers);
+}
+
+Result<Tree> open_tree(const Fd& directory, const std::string& name) {
+  Fd file = TRY(about(sys::open_at(directory, name.c_str(), O_RDONLY), name));
+  return Tree::open(std::move(file));
+}
+
+// Whether the file had to be made.
+Result<bool> publish_image_tree(const Store::State& store, const ImageRecord& image) {
+  std::string name = image_tree_name(image.chain_id);
+  bool present = TRY(sys::exists_at(store.trees, name.c_str()));
+  if (present) return false;
+  std::vector<Tree> trees;
+  std::vector<const Tree*> layers;
+  for (const Digest& diff_id : image.diff_ids) {
+    auto tree = TRY(open_tree(store.layers, layer_tree_name(diff_id)));
+    trees.push_back(std::move(tree));
+  }
+  for (const Tree& tree : trees) layers.push_back(&tree);
+  auto merged = TRY(merge_trees(layers));
+  TRY(publish_file(store.trees, name, merged));
+  return true;
+}
+
+}  // namespace
+
+Result<ObjectId> Import::State::put(std::span<const std::byte> data) {
+  ObjectId object = ObjectId::of(data);
+  std::scoped_lock lock(mutex);
+  if (written.contains(object)) return object;
+  if (store->objects->find(object)) return object;
+  if (writer && !writer->has_room(data.size())) TRY(seal());
+  if (!writer) writer = TRY(PackWriter::create(store->packs));
+  uint64_t offset = TRY(writer->append(object, data));
+  written.emplace(object, Place{writer->number(), offset});
+  return object;
+}
+
+Result<> Import::State::seal() {
+  if (!writer) return {};
+  uint64_t bytes = TRY(writer->seal());
+  sealed.push_back({.number = writer->number(), .bytes = bytes});
+  writer.reset();
+  return {};
+}
+
+Result<> Import::State::flush() {
+  std::scoped_lock lock(mutex);
+  if (!writer) return {};
+  return writer->flush();
+}
+
+Result<> Import::State::fetch(const ObjectId& object, std::span<std::byte> data) {
+  std::optional<Place> place;
+  {
+    std::scoped_lock lock(mutex);
+    auto found = written.find(object);
+    if (found != written.end()) place = found->second;
+  }
+  if (!place) {
+    size_t got = TRY(store->objects->read(object, 0, data));
+    return got == data.size() ? Result<>() : fail(EIO, "object", object.sha256.text());
+  }
+  auto status = TRY(sys::stat_at(store->packs, pack_name(place->pack).c_str()));
+  auto pack =
+      TRY(PackReader::open(store->packs, place->pack, static_cast<uint64_t>(status.st_size)));
+  auto header = TRY(pack.header(place->offset));
+  if (header.raw_bytes != data.size()) return fail(EIO, "object", object.sha256.text());
+  return pack.read_frame(place->offset, header, data);
+}
+
+Import::Import(std::shared_ptr<State> state) : state_(std::move(state)) {}
+Import::Import(Import&&) noexcept = default;
+Import& Import::operator=(Import&&) noexcept = default;
+Import::~Import() = default;
+
+Result<Import> Store::begin_import() {
+  static_cast<void>(sweep(*state_, false));  // what dead imports left; not needed, so not fatal
+  auto import = std::make_shared<Import::State>();
+  import->store = state_;
+  import->import_lock = TRY(state_->open_import_lock());
+  TRY(sys::flock(import->import_lock, LOCK_SH));
+  TRY(state_->objects->catch_up());
+  return Import(std::move(import));
+}
+
+Result<bool> Import::has_layer(const Digest& diff_id) const {
+  {
+    std::scoped_lock lock(state_->mutex);
+    auto same = [&](const FinishedLayer& layer) { return layer.record.diff_id == diff_id; };
+    if (std::ranges::any_of(state_->finished, same)) return true;
+  }
+  auto record = TRY(state_->store->catalog->layer(diff_id));
+  return record.has_value();
+}
+
+Result<LayerImport> Import::begin_layer() {
+  return LayerImport(std::make_unique<LayerImport::State>(state_));
+}
+
+Result<> Import::commit(std::span<const ImageRecord> images, std::span<const Tag> tags) {
+  std::scoped_lock lock(state_->mutex);
+  Store::State& store = *state_->store;
+  TRY(state_->seal());
+  if (!state_->sealed.empty()) TRY(sys::fsync(store.packs));
+  TRY(publish_layers(store, state_->finished));
+  bool trees_made = false;
+  for (const ImageRecord& image : images) trees_made |= TRY(publish_image_tree(store, image));
+  if (trees_made) TRY(sys::fsync(store.trees));
+  if (!state_->written.empty()) TRY(store.index->reserve(state_->written.size()));
+
+  std::vector<LayerRecord> layers;
+  for (const FinishedLayer& layer : state_->finished) layers.push_back(layer.record);
+  CatalogChange change{.images = images, .tags = tags, .layers = layers, .packs = state_->sealed};
+  TRY(store.catalog->commit(change));
+  state_->finished.clear();
+  state_->sealed.clear();
+  // From here on the import has happened; a reader that misses an object catches the index up
+  // itself.
+  static_cast<void>(store.objects->catch_up());
+  return {};
+}
+
+}  // namespace lyr::store

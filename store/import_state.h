@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an Import and its layers share while they write.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "store/recipe.h"
+#include "store/store_state.h"
+
+namespace lyr::store {
+
+// A layer that was read whole and checked, waiting for the commit.
+struct FinishedLayer {
+  LayerRecord record;
+  std::vector<std::byte> recipe;
+  std::vector<std::byte> tree;
+};
+
+struct Import::State {
+  std::shared_ptr<Store::State> store;
+  Fd import_lock;  // import.lock, shared: no sweep runs beside us
+
+  std::mutex mutex;  // guards all below
+  std::unordered_map<ObjectId, Place, ObjectHash> written;
+  std::optional<PackWriter> writer;
+  std::vector<PackRecord> sealed;
+  std::vector<FinishedLayer> finished;
+
+  // Keeps an object, unless the store or this import has it. Thread-safe.
+  Result<ObjectId> put(std::span<const std::byte> data);
+  // Reads an object of this import or of the store, whole.
+  Result<> fetch(const ObjectId& object, std::span<std::byte> data);
+  Result<> seal();  // mutex held
+  Result<> flush();
+};
+
+struct LayerImport::State {
+  explicit State(std::shared_ptr<Import::State> shared) : import(std::move(shared)) {}
+
+  std::shared_ptr<Import::State> import;
+  RecipeWriter recipe;
+  LayerTreeBuilder tree;
+  // The file being written: what of it is not cut into objects yet, from `consumed` on.
+  bool in_file = false;
+  uint64_t file_bytes = 0;
+  uint64_t received = 0;
+  uint64_t cut = 0;
+  std::vector<std::byte> pending;
+  size_t consumed = 0;
+  std::vector<Extent> extents;
+
+  Result<> cut_objects(bool last);
+  Result<> put_object(std::span<const std::byte> data);
+};
+
+}  // namespace lyr::store

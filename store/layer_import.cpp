@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// One layer on its way in: file content is cut into objects, everything else goes into the recipe
+// as it is.
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+#include "store/chunker.h"
+#include "store/import_state.h"
+
+namespace lyr::store {
+namespace {
+
+bool all_zeros(std::span<const std::byte> data) {
+  // Equal to itself shifted by one, and zero at the start: memcmp is as fast as memory.
+  return data.front() == std::byte{0} &&
+         std::memcmp(data.data(), data.data() + 1, data.size() - 1) == 0;
+}
+
+}  // namespace
+
+LayerImport::LayerImport(std::unique_ptr<State> state) : state_(std::move(state)) {}
+LayerImport::LayerImport(LayerImport&&) noexcept = default;
+LayerImport& LayerImport::operator=(LayerImport&&) noexcept = default;
+LayerImport::~LayerImport() = default;
+
+LayerTreeBuilder& LayerImport::tree() { return state_->tree; }
+
+Result<> LayerImport::inline_bytes(std::span<const std::byte> data) {
+  CHECK(!state_->in_file);
+  return state_->recipe.inline_bytes(data);
+}
+
+Result<> LayerImport::begin_file(uint64_t size) {
+  CHECK(!state_->in_file);
+  state_->in_file = true;
+  state_->file_bytes = size;
+  state_->received = 0;
+  state_->cut = 0;
+  state_->pending.clear();
+  state_->consumed = 0;
+  state_->extents.clear();
+  return {};
+}
+
+Result<> LayerImport::State::put_object(std::span<const std::byte> data) {
+  if (all_zeros(data)) {
+    TRY(recipe.zeros(data.size()));  // a hole: no extent covers it
+  } else {
+    ObjectId object = TRY(import->put(data));
+    TRY(recipe.object(object, data.size()));
+    extents.push_back(
+        {.file_offset = cut, .length = data.size(), .object_offset = 0, .object = object});
+  }
+  cut += data.size();
+  return {};
+}
+
+// Cuts what can be cut: a chunk's end is known when a whole longest chunk, or the file's end, is
+// there.
+Result<> LayerImport::State::cut_objects(bool last) {
+  auto rest = std::span<const std::byte>(pending).subspan(consumed);
+  while (rest.size() >= chunk_bytes_max || (last && !rest.empty())) {
+    bool whole = file_bytes <= whole_file_bytes_max;
+    size_t length = whole ? rest.size() : first_chunk(rest);
+    TRY(put_object(rest.first(length)));
+    consumed += length;
+    rest = rest.subspan(length);
+  }
+  if (consumed >= chunk_bytes_max || rest.empty()) {
+    pending.erase(pending.begin(), pending.begin() + static_cast<ptrdiff_t>(consumed));
+    consumed = 0;
+  }
+  return {};
+}
+
+Result<> LayerImport::file_bytes(std::span<const std::byte> data) {
+  CHECK(state_->in_file);
+  if (data.size() > state_->file_bytes - state_->received)
+    return fail(EINVAL, "file longer than it said");
+  state_->received += data.size();
+  // A small file that comes in one piece needs no copy.
+  bool whole = data.size() == state_->file_bytes && data.size() <= whole_file_bytes_max;
+  if (whole && !data.empty()) return state_->put_object(data);
+  while (!data.empty()) {
+    auto piece = data.first(std::min(data.size(), chunk_bytes_max));
+    state_->pending.insert(state_->pending.end(), piece.begin(), piece.end());
+    data = data.subspan(piece.size());
+    TRY(state_->cut_objects(false));
+  }
+  return {};
+}
+
+Result<FileContent> LayerImport::end_file() {
+  CHECK(state_->in_file);
+  state_->in_file = false;
+  if (state_->received != state_->file_bytes) return fail(EINVAL, "file shorter than it said");
+  TRY(state_->cut_objects(true));
+  return FileContent{.size = state_->file_bytes, .extents = std::move(state_->extents)};
+}
+
+Result<> LayerImport::finish(const LayerRecord& record) {
+  CHECK(!state_->in_file);
+  FinishedLayer layer;
+  layer.record = record;
+  layer.recipe = TRY(state_->recipe.finish(record.diff_id));
+  layer.tree = TRY(state_->tree.finish());
+  TRY(state_->import->flush());
+  auto recipe = TRY(Recipe::parse(layer.recipe));
+  Sha256 hasher;
+  auto fetch = [&](const ObjectId& object, std::span<std::byte> data) {
+    return state_->import->fetch(object, data);
+  };
+  TRY(recipe.replay(fetch, [&](std::span<const std::byte> piece) -> Result<> {
+    hasher.update(piece);
+    return {};
+  }));
+  if (hasher.finish() != record.diff_id) return fail(EBADMSG, "layer", record.diff_id.text());
+  std::scoped_lock lock(state_->import->mutex);
+  state_->import->finished.push_back(std::move(layer));
+  return {};
+}
+
+}  // namespace lyr::store

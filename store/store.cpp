@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/store.h"
+
+#include <algorithm>
+
+#include "base/sys_file.h"
+#include "store/recipe.h"
+#include "store/store_state.h"
+
+namespace lyr::store {
+namespace {
+
+Result<Fd> open_directory(const Fd& parent, const char* name) {
+  auto made = sys::mkdir_at(parent, name, 0700);
+  if (!made && made.error().code != EEXIST) return std::unexpected(std::move(made).error());
+  return sys::open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+}
+
+// An fsync that finds the name in place later, if the machine stops now.
+Result<> link_durably(const Fd& file, const Fd& directory, const std::string& name) {
+  TRY(sys::fsync(file));
+  auto linked = sys::link_fd(file, directory, name.c_str());
+  if (!linked && linked.error().code != EEXIST) return linked;
+  return {};
+}
+
+}  // namespace
+
+std::string recipe_name(const Digest& diff_id) { return diff_id.hex() + ".recipe"; }
+std::string layer_tree_name(const Digest& diff_id) { return diff_id.hex() + ".tree"; }
+std::string image_tree_name(const Digest& chain_id) { return chain_id.hex() + ".tree"; }
+
+Result<> publish_file(const Fd& directory, const std::string& name,
+                      std::span<const std::byte> data) {
+  Fd file = TRY(sys::open_unnamed(directory, O_RDWR, 0600));
+  TRY(about(sys::write_all(file, data), name));
+  return about(link_durably(file, directory, name), name);
+}
+
+Result<Fd> Store::State::open_import_lock() const {
+  return sys::open_at(directory, "import.lock", O_RDWR | O_CREAT, 0600);
+}
+
+Store::Store(std::shared_ptr<State> state) : state_(std::move(state)) {}
+Store::Store(Store&&) noexcept = default;
+Store& Store::operator=(Store&&) noexcept = default;
+Store::~Store() = default;
+
+Result<Store> Store::open(const std::string& directory) {
+  auto state = std::make_shared<State>();
+  TRY(about(sys::mkdir_all_at(sys::cwd(), directory, 0700), directory));
+  state->directory = TRY(about(sys::open(directory.c_str(), O_RDONLY | O_DIRECTORY), directory));
+  state->packs = TRY(open_directory(state->directory, "packs"));
+  state->layers = TRY(open_directory(state->directory, "layers"));
+  state->trees = TRY(open_directory(state->directory, "trees"));
+  state->catalog = std::make_unique<Catalog>(TRY(Catalog::open(directory)));
+  state->index = TRY(Index::open(state->directory));
+  state->objects = std::make_unique<ObjectReader>(state->packs, *state->index, *state->catalog);
+  return Store(std::move(state));
+}
+
+Result<size_t> Store::read_object(const ObjectId& object, uint64_t offset,
+                                  std::span<std::byte> data) const {
+  return state_->objects->read(object, offset, data);
+}
+
+Result<size_t> Store::read_file(const Tree& tree, Ino ino, uint64_t offset,
+                                std::span<std::byte> data) const {
+  uint64_t size = tree.attr(ino).size;
+  if (offset >= size) return size_t{0};
+  data = data.first(std::min<uint64_t>(data.size(), size - offset));
+  uint64_t end = offset + data.size();
+  uint64_t at = offset;
+  uint32_t count = tree.extent_count(ino);
+  for (uint32_t i = tree.extent_at(ino, offset); i < count && at < end; ++i) {
+    Extent extent = tree.extent(ino, i);
+    uint64_t from = std::max(at, extent.file_offset);
+    uint64_t to = std::min(end, extent.file_offset + extent.length);
+    if (from >= to) break;
+    std::ranges::fill(data.subspan(at - offset, from - at), std::byte{0});
+    auto piece = data.subspan(from - offset, to - from);
+    uint64_t in_object = extent.object_offset + (from - extent.file_offset);
+    size_t got = TRY(state_->objects->read(extent.object, in_object, piece));
+    if (got != piece.size()) return fail(EIO, "object shorter than its extent");
+    at = to;
+  }
+  std::ranges::fill(data.subspan(at - offset), std::byte{0});
+  return data.size();
+}
+
+Result<Tree> Store::open_layer_tree(const Digest& diff_id) const {
+  std::string name = layer_tree_name(diff_id);
+  Fd file =
+      TRY(about(sys::open_at(state_->layers, name.c_str(), O_RDONLY), "layer " + diff_id.text()));
+  return Tree::open(std::move(file));
+}
+
+Result<Tree> Store::open_image_tree(const Digest& chain_id) const {
+  std::string name = image_tree_name(chain_id);
+  Fd file = TRY(
+      about(sys::open_at(state_->trees, name.c_str(), O_RDONLY), "image tree " + chain_id.text()));
+  return Tree::open(std::move(file));
+}
+
+Result<> Store::write_layer_tar(const Digest& diff_id, const ByteSink& sink) const {
+  std::string name = recipe_name(diff_id);
+  Fd file =
+      TRY(about(sys::open_at(state_->layers, name.c_str(), O_RDONLY), "layer " + diff_id.text()));
+  auto status = TRY(sys::stat(file));
+  auto mapping = TRY(sys::Mapping::read_only(file, static_cast<size_t>(status.st_size)));
+  auto recipe = TRY(Recipe::parse(mapping.bytes()));
+  auto fetch = [&](const ObjectId& object, std::span<std::byte> data) -> Result<> {
+    size_t got = TRY(state_->objects->read(object, 0, data));
+    if (got != data.size()) return fail(EIO, "object of another length", object.sha256.text());
+    return {};
+  };
+  Sha256 hasher;
+  TRY(recipe.replay(fetch, [&](std::span<const std::byte> piece) -> Result<> {
+    hasher.update(piece);
+    return sink(piece);
+  }));
+  if (hasher.finish() != diff_id) return fail(EIO, "recipe", diff_id.text());
+  return {};
+}
+
+Result<std::optional<ImageRecord>> Store::image(const Digest& id) const {
+  return state_->catalog->image(id);
+}
+Result<std::vector<ImageRecord>> Store::images() const { return state_->catalog->images(); }
+Result<std::optional<LayerRecord>> Store::layer(const Digest& diff_id) const {
+  return state_->catalog->layer(diff_id);
+}
+Result<std::vector<Tag>> Store::tags() const { return state_->catalog->tags(); }
+Result<std::optional<Digest>> Store::tag(std::string_view name) const {
+  return state_->catalog->tag(name);
+}
+Result<> Store::set_tag(std::string_view name, const Digest& image) {
+  return state_->catalog->set_tag(name, image);
+}
+Result<bool> Store::remove_tag(std::string_view name) { return state_->catalog->remove_tag(name); }
+
+Result<> Store::remove_image(const Digest& id) {
+  TRY(state_->catalog->remove_image(id));
+  // The image is gone whatever becomes of its files.
+  static_cast<void>(sweep(*state_, true));
+  return {};
+}
+
+Result<Fd> Store::open_spool() const { return sys::open_unnamed(state_->directory, O_RDWR, 0600); }
+
+Digest chain_id_of(std::span<const Digest> diff_ids) {
+  Digest chain;
+  for (size_t i = 0; i < diff_ids.size(); ++i) {
+    chain = i == 0 ? diff_ids[0] : Digest::of(chain.text() + " " + diff_ids[i].text());
+  }
+  return chain;
+}
+
+}  // namespace lyr::store
