@@ -18,7 +18,7 @@ struct LayerTreeBuilder::State {
   Result<NodeIndex> enter(NodeIndex at, std::string_view name, int& links_followed);
   Result<NodeIndex> follow(NodeIndex from, const std::string& target, int& links_followed);
   Result<> place(std::string_view path, TreeNode node);
-  NodeIndex put_directory(NodeIndex at, std::string_view name);
+  Result<NodeIndex> put_directory(NodeIndex at, std::string_view name);
   Result<> count(std::string_view path);
 };
 
@@ -45,7 +45,11 @@ TreeNode make_node(uint32_t type, const NodeAttr& attr) {
 
 }  // namespace
 
-NodeIndex LayerTreeBuilder::State::put_directory(NodeIndex at, std::string_view name) {
+Result<NodeIndex> LayerTreeBuilder::State::put_directory(NodeIndex at, std::string_view name) {
+  // Counted from the root: a path through symlinks ends deeper than it is long.
+  size_t depth = 1;
+  for (NodeIndex above = at; above != root_node; above = model.nodes[above].parent) ++depth;
+  if (depth > path_depth_max) return fail(ENAMETOOLONG, "path too deep", std::string(name));
   NodeIndex before = model.child(at, name);
   NodeIndex made = model.add(make_directory(at));
   // Over a whiteout of the same layer: what the lower layers have there stays hidden.
@@ -89,7 +93,7 @@ Result<NodeIndex> LayerTreeBuilder::State::enter(NodeIndex at, std::string_view 
     std::string target = model.nodes[next].target;
     return follow(at, target, links_followed);
   }
-  if (next != no_node && model.nodes[next].flags == 0) {
+  if (next != no_node && (model.nodes[next].flags & inode_whiteout) == 0) {
     return fail(ENOTDIR, "path", std::string(name));
   }
   TRY(count(name));
@@ -127,7 +131,7 @@ Result<> LayerTreeBuilder::add_directory(std::string_view path, const NodeAttr& 
     NodeIndex at = TRY(state_->directory(std::span(parts).first(parts.size() - 1), 0));
     node = model.child(at, parts.back());
     if (node == no_node || model.nodes[node].type != S_IFDIR) {
-      node = state_->put_directory(at, parts.back());
+      node = TRY(state_->put_directory(at, parts.back()));
     }
   }
   TreeNode fresh = make_node(S_IFDIR, attr);
@@ -173,18 +177,16 @@ Result<> LayerTreeBuilder::add_hard_link(std::string_view path, std::string_view
   if (parts.empty() || target_parts.empty()) return fail(EINVAL, "hard link", std::string(path));
   TreeModel& model = state_->model;
   NodeIndex found = model.find(target);
-  if (found == no_node || model.nodes[found].flags != 0) {
-    if (found != no_node && model.nodes[found].type == S_IFDIR) {
-      return fail(EPERM, "hard link to a directory", std::string(path));
-    }
+  if (found != no_node && model.nodes[found].type == S_IFDIR) {
+    return fail(EPERM, "hard link to a directory", std::string(path));
+  }
+  if (found == no_node || (model.nodes[found].flags & inode_whiteout) != 0) {
     TreeNode away;
     away.flags = inode_link_away;
     away.target = target;
     return state_->place(path, std::move(away));
   }
-  if (model.nodes[found].type == S_IFDIR) {
-    return fail(EPERM, "hard link to a directory", std::string(path));
-  }
+  // What is found may itself be a link away: then both names share it.
   TRY(state_->count(path));
   NodeIndex at = TRY(state_->directory(std::span(parts).first(parts.size() - 1), 0));
   model.nodes[at].children.insert_or_assign(std::string(parts.back()), found);
@@ -205,7 +207,8 @@ Result<> LayerTreeBuilder::add_whiteout(std::string_view path) {
   }
   TreeNode node;
   node.flags = inode_whiteout;
-  model.nodes[at].children.insert_or_assign(std::string(parts.back()), model.add(std::move(node)));
+  NodeIndex made = model.add(std::move(node));  // first: it may move the nodes
+  model.nodes[at].children.insert_or_assign(std::string(parts.back()), made);
   return {};
 }
 

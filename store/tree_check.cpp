@@ -6,6 +6,7 @@
 #include <cstring>
 #include <vector>
 
+#include "store/tree_builder.h"
 #include "store/tree_image.h"
 
 namespace lyr::store {
@@ -51,11 +52,13 @@ const char* check_extents(const Image& image, const TreeInodeRecord& inode) {
   return nullptr;
 }
 
-// `named` counts how often each directory is an entry of another.
-const char* check_directory(const Image& image, uint32_t index, std::vector<uint8_t>& named) {
+// `depths`: how far below the root each directory is an entry of another; 0: it is none yet.
+const char* check_directory(const Image& image, uint32_t index, std::vector<uint16_t>& depths) {
   const TreeInodeRecord& inode = image.inodes[index];
   if (!range_fits(inode.first, inode.count, image.entries.size())) return "entries out of range";
-  if (inode.parent == 0 || inode.parent > index + 1) return "a parent after its child";
+  if (index == 0 ? inode.parent != root_ino : inode.parent == 0 || inode.parent > index) {
+    return "a parent after its child";
+  }
   std::string_view previous;
   for (uint32_t i = 0; i < inode.count; ++i) {
     const TreeEntryRecord& entry = image.entries[inode.first + i];
@@ -69,7 +72,9 @@ const char* check_directory(const Image& image, uint32_t index, std::vector<uint
       if (image.inodes[entry.ino - 1].parent != index + 1 || entry.ino == root_ino) {
         return "a directory in two places";
       }
-      if (++named[entry.ino - 1] > 1) return "a directory with two names";
+      if (depths[entry.ino - 1] != 0) return "a directory with two names";
+      if (depths[index] == path_depth_max) return "a directory too deep";
+      depths[entry.ino - 1] = depths[index] + 1;
     }
     previous = name;
   }
@@ -87,7 +92,7 @@ const char* check_directory(const Image& image, uint32_t index, std::vector<uint
   return used == inode.count ? nullptr : "a hash table with too few or too many names";
 }
 
-const char* check_inode(const Image& image, uint32_t index, std::vector<uint8_t>& named) {
+const char* check_inode(const Image& image, uint32_t index, std::vector<uint16_t>& depths) {
   const TreeInodeRecord& inode = image.inodes[index];
   if (inode.mtime_nanoseconds >= 1000000000) return "a time out of range";
   if (inode.size > uint64_t{INT64_MAX}) return "a size out of range";
@@ -102,7 +107,7 @@ const char* check_inode(const Image& image, uint32_t index, std::vector<uint8_t>
   }
   switch (inode.mode & S_IFMT) {
     case S_IFDIR:
-      return check_directory(image, index, named);
+      return check_directory(image, index, depths);
     case S_IFREG:
       return check_extents(image, inode);
     case S_IFLNK:
@@ -149,7 +154,7 @@ const char* check_tree(std::span<const std::byte> bytes, Tree::Image& image) {
   image.header = reinterpret_cast<const TreeHeader*>(bytes.data());
   const TreeHeader& header = *image.header;
   if (header.magic != tree_magic) return "not a tree image";
-  if (header.version != tree_version) return "of another version";
+  if (header.version != tree_version || header.reserved != 0) return "of another version";
   if (header.file_bytes != bytes.size()) return "cut short";
   auto summed = bytes.subspan(tree_checksum_from);
   if (XXH3_64bits(summed.data(), summed.size()) != header.checksum) return "damaged";
@@ -170,9 +175,9 @@ const char* check_tree(std::span<const std::byte> bytes, Tree::Image& image) {
   image.strings = reinterpret_cast<const char*>(bytes.data() + header.strings.offset);
   if (image.inodes.empty() || !S_ISDIR(image.inodes[0].mode)) return "without a root directory";
   if (const char* reason = check_tables(image)) return reason;
-  std::vector<uint8_t> named(image.inodes.size());
+  std::vector<uint16_t> depths(image.inodes.size());
   for (uint32_t i = 0; i < image.inodes.size(); ++i) {
-    if (const char* reason = check_inode(image, i, named)) return reason;
+    if (const char* reason = check_inode(image, i, depths)) return reason;
   }
   return nullptr;
 }

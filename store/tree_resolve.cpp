@@ -29,15 +29,18 @@ Ino resolve(const Tree& tree, std::string_view path, bool follow_last) {
     }
     Ino next = tree.lookup(at, part);
     if (next == no_ino) return no_ino;
-    bool last = rest.find_first_not_of('/') == std::string::npos;
-    if (!S_ISLNK(tree.attr(next).mode) || (last && !follow_last)) {
+    // What a slash follows, be it the last one, must be a directory.
+    bool last = slash == std::string::npos;
+    uint32_t mode = tree.attr(next).mode;
+    if (!S_ISLNK(mode) || (last && !follow_last)) {
+      if (!last && !S_ISDIR(mode)) return no_ino;
       at = next;
       continue;
     }
     if (++links > links_followed_max) return no_ino;
     std::string target(tree.symlink_target(next));
     if (target.starts_with('/')) at = root_ino;
-    rest = target + "/" + rest;
+    rest = last ? target : target + "/" + rest;
     if (rest.size() > work_bytes_max) return no_ino;
   }
   return at;
