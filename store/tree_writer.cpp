@@ -145,10 +145,11 @@ class Layout {
   template <class Record>
   void append(std::vector<std::byte>& image, TreeSection& section,
               const std::vector<Record>& table) {
-    image.resize((image.size() + 7) / 8 * 8);
-    section = {image.size(), table.size()};
+    size_t at = (image.size() + 7) / 8 * 8;
+    section = {at, table.size()};
     auto bytes = std::as_bytes(std::span(table));
-    image.insert(image.end(), bytes.begin(), bytes.end());
+    image.resize(at + bytes.size());
+    std::copy(bytes.begin(), bytes.end(), image.begin() + static_cast<ptrdiff_t>(at));
   }
 
   std::vector<std::byte> assemble() {
