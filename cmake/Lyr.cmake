@@ -7,7 +7,7 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 
 set(LYR_SANITIZE "" CACHE STRING "address,undefined or thread; empty for none")
-option(LYR_STATIC "Link the lyr program statically: nothing of a container can be loaded into it" OFF)
+option(LYR_STATIC "Link lyr statically: nothing of a container can be loaded into it" OFF)
 option(LYR_FUZZ "Build the fuzz targets for libFuzzer (needs clang)" OFF)
 
 find_program(CCACHE ccache)

@@ -59,7 +59,7 @@ void run_under_init(const Process& process, Fd channel) {
   Fd last = std::move(program->pidfd);
   channel.reset();
   sys::Child child{program->pid, std::move(last)};
-  for (int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::close(number);
+  for (int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) Fd{number}.reset();
   for (;;) {
     int signal = 0;
     if (sigwait(&all, &signal) != 0) continue;
