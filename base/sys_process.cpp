@@ -79,6 +79,8 @@ Result<Child> spawn(const std::function<int()>& body) {
   return child;
 }
 
+pid_t process_id() { return ::getpid(); }
+
 Result<Fd> pidfd_open(pid_t pid) {
   return descriptor(::syscall(SYS_pidfd_open, pid, 0), "pidfd_open");
 }

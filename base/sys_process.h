@@ -34,6 +34,8 @@ Result<Child> clone_process(uint64_t flags = 0, const Fd* cgroup = nullptr);
 // A child that runs `body` and exits with what it returns (its atexit handlers do not run).
 Result<Child> spawn(const std::function<int()>& body);
 
+pid_t process_id();
+
 Result<Fd> pidfd_open(pid_t pid);
 Result<> pidfd_send_signal(const Fd& pidfd, int signal);
 // Whether the process has ended, reaped or not: ESRCH and a readable pidfd are "yes".

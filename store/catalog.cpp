@@ -6,22 +6,14 @@
 #include <set>
 
 #include "store/catalog_record.h"
-#include "store/lmdb.h"
+#include "store/catalog_state.h"
 
 namespace lyr::store {
 namespace {
 
-constexpr size_t map_bytes = size_t{1} << 30;  // address space, not disk: the file grows as needed
-constexpr unsigned readers_max = 1024;
-constexpr uint64_t format_version = 1;
-constexpr char version_key[] = "version";
 constexpr char sequence_key[] = "sequence";
 // An LMDB key has at most 511 bytes.
 constexpr size_t tag_bytes_max = 500;
-
-struct CloseEnvironment {
-  void operator()(MDB_env* environment) const { mdb_env_close(environment); }
-};
 
 std::string_view key_of(const Digest& digest) {
   return {reinterpret_cast<const char*>(digest.bytes.data()), digest.bytes.size()};
@@ -33,11 +25,10 @@ std::string_view key_of(const PackNumber& number) {
 
 Result<uint64_t> read_number(const Transaction& transaction, MDB_dbi table, const char* key) {
   auto value = TRY(transaction.get(table, key));
-  uint64_t number = 0;
+  constexpr uint64_t number = 0;
   if (!value) return number;
   if (value->size() != sizeof number) return fail(EUCLEAN, "catalogue", key);
-  std::memcpy(&number, value->data(), sizeof number);
-  return number;
+  return number_of(*value);
 }
 
 Result<bool> write_number(Transaction& transaction, MDB_dbi table, const char* key,
@@ -45,122 +36,66 @@ Result<bool> write_number(Transaction& transaction, MDB_dbi table, const char* k
   return transaction.put(table, key, {reinterpret_cast<const char*>(&number), sizeof number});
 }
 
+// All rows of a table, decoded.
+template <class Record>
+Result<std::vector<Record>> all(const Transaction& transaction, MDB_dbi table,
+                                Result<Record> (*decode)(std::string_view)) {
+  std::vector<Record> records;
+  auto row = [&](std::string_view, std::string_view value) -> Result<> {
+    auto record = TRY(decode(value));
+    records.push_back(std::move(record));
+    return {};
+  };
+  TRY(transaction.each(table, row));
+  return records;
+}
+
+template <class Record>
+Result<std::optional<Record>> one(const Transaction& transaction, MDB_dbi table,
+                                  std::string_view key,
+                                  Result<Record> (*decode)(std::string_view)) {
+  auto value = TRY(transaction.get(table, key));
+  if (!value) return std::nullopt;
+  return TRY(decode(*value));
+}
+
 }  // namespace
 
-struct Catalog::State {
-  std::unique_ptr<MDB_env, CloseEnvironment> environment;
-  MDB_dbi meta = 0, images = 0, tags = 0, layers = 0, packs = 0;
-
-  Result<Transaction> reading() const { return Transaction::begin(environment.get(), true); }
-  Result<Transaction> writing() const { return Transaction::begin(environment.get(), false); }
-
-  // All rows of a table, decoded.
-  template <class Record>
-  Result<std::vector<Record>> all(MDB_dbi table, Result<Record> (*decode)(std::string_view)) const {
-    auto transaction = TRY(reading());
-    std::vector<Record> records;
-    auto row = [&](std::string_view, std::string_view value) -> Result<> {
-      records.push_back(TRY(decode(value)));
-      return {};
-    };
-    TRY(transaction.each(table, row));
-    return records;
-  }
-
-  template <class Record>
-  Result<std::optional<Record>> one(MDB_dbi table, std::string_view key,
-                                    Result<Record> (*decode)(std::string_view)) const {
-    auto transaction = TRY(reading());
-    auto value = TRY(transaction.get(table, key));
-    if (!value) return std::nullopt;
-    return TRY(decode(*value));
-  }
-
-  Result<> open_tables();
-  Result<bool> put_layers(Transaction& transaction, std::span<const LayerRecord> records) const;
-  Result<bool> put_images(Transaction& transaction, std::span<const ImageRecord> records) const;
-  Result<> forget_unused_layers(Transaction& transaction, const ImageRecord& gone) const;
-};
-
-Catalog::Catalog(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Catalog::Catalog(std::shared_ptr<State> state) : state_(std::move(state)) {}
 Catalog::Catalog(Catalog&&) noexcept = default;
 Catalog& Catalog::operator=(Catalog&&) noexcept = default;
 Catalog::~Catalog() = default;
 
-Result<> Catalog::State::open_tables() {
-  auto open_all = [&](Transaction& transaction, unsigned flags) -> Result<> {
-    const std::pair<const char*, MDB_dbi*> tables[] = {{"meta", &meta},
-                                                       {"images", &images},
-                                                       {"tags", &tags},
-                                                       {"layers", &layers},
-                                                       {"packs", &packs}};
-    for (auto [name, table] : tables) {
-      int code = mdb_dbi_open(transaction.raw(), name, flags, table);
-      if (code != 0) return fail_lmdb(code == MDB_NOTFOUND ? ENOENT : code, "mdb_dbi_open");
-    }
-    return {};
-  };
-  uint64_t version = 0;
-  {
-    auto transaction = TRY(reading());
-    auto opened = open_all(transaction, 0);
-    if (opened) {
-      version = TRY(read_number(transaction, meta, version_key));
-      TRY(transaction.commit());  // keeps the table handles
-    } else if (opened.error().code != ENOENT) {
-      return opened;
-    }
-  }
-  if (version == format_version) return {};
-  if (version != 0) {
-    return fail_saying(EPROTONOSUPPORT, "the store was made by a newer lyr (format " +
-                                            std::to_string(version) +
-                                            "); use that, or another --root");
-  }
-  auto transaction = TRY(writing());
-  TRY(open_all(transaction, MDB_CREATE));
-  TRY(write_number(transaction, meta, version_key, format_version));
-  return transaction.commit();
-}
-
 Result<Catalog> Catalog::open(const std::string& directory) {
-  MDB_env* raw = nullptr;
-  int code = mdb_env_create(&raw);
-  if (code != 0) return fail_lmdb(code, "mdb_env_create");
-  auto state = std::make_unique<State>();
-  state->environment.reset(raw);
-  mdb_env_set_mapsize(raw, map_bytes);
-  mdb_env_set_maxdbs(raw, 8);
-  mdb_env_set_maxreaders(raw, readers_max);
-  std::string path = directory + "/catalog.mdb";
-  code = mdb_env_open(raw, path.c_str(), MDB_NOSUBDIR | MDB_NOTLS, 0600);
-  if (code != 0) return fail_lmdb(code, "mdb_env_open");
-  int dead = 0;
-  mdb_reader_check(raw, &dead);  // slots of killed readers
-  TRY(state->open_tables());
+  auto state = TRY(State::open(directory));
   return Catalog(std::move(state));
 }
 
 Result<std::optional<ImageRecord>> Catalog::image(const Digest& id) const {
-  return state_->one(state_->images, key_of(id), decode_image);
+  auto transaction = TRY(state_->reading());
+  return one(transaction, state_->images, key_of(id), decode_image);
 }
 
 Result<std::vector<ImageRecord>> Catalog::images() const {
-  auto records = TRY(state_->all(state_->images, decode_image));
+  auto transaction = TRY(state_->reading());
+  auto records = TRY(all(transaction, state_->images, decode_image));
   std::ranges::stable_sort(records, std::greater<>(), &ImageRecord::created_unix);
   return records;
 }
 
 Result<std::optional<LayerRecord>> Catalog::layer(const Digest& diff_id) const {
-  return state_->one(state_->layers, key_of(diff_id), decode_layer);
+  auto transaction = TRY(state_->reading());
+  return one(transaction, state_->layers, key_of(diff_id), decode_layer);
 }
 
 Result<std::vector<LayerRecord>> Catalog::layers() const {
-  return state_->all(state_->layers, decode_layer);
+  auto transaction = TRY(state_->reading());
+  return all(transaction, state_->layers, decode_layer);
 }
 
 Result<std::vector<PackRecord>> Catalog::packs() const {
-  return state_->all(state_->packs, decode_pack);
+  auto transaction = TRY(state_->reading());
+  return all(transaction, state_->packs, decode_pack);
 }
 
 Result<std::vector<Tag>> Catalog::tags() const {
@@ -237,6 +172,7 @@ Result<uint64_t> Catalog::commit(const CatalogChange& change) {
   if (!written) return sequence;
   TRY(write_number(transaction, state_->meta, sequence_key, sequence));
   TRY(transaction.commit());
+  state_->reserve();
   return sequence;
 }
 

@@ -57,9 +57,9 @@ class Catalog {
   Result<> remove_packs(std::span<const PackNumber> packs);
 
  private:
-  struct State;
-  explicit Catalog(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  struct State;  // store/catalog_state.h
+  explicit Catalog(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace lyr::store

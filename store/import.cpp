@@ -27,11 +27,18 @@ Result<Tree> open_tree(const Fd& directory, const std::string& name) {
   return Tree::open(std::move(file));
 }
 
-// Whether the file had to be made.
-Result<bool> publish_image_tree(const Store::State& store, const ImageRecord& image) {
+// Makes the image's tree if it is not there, and says how much content it has. Whether the file
+// had to be made.
+Result<bool> publish_image_tree(const Store::State& store, ImageRecord& image) {
+  if (image.chain_id != chain_id_of(image.diff_ids)) {
+    return fail(EINVAL, "chain id", image.chain_id.text());
+  }
   std::string name = image_tree_name(image.chain_id);
-  bool present = TRY(sys::exists_at(store.trees, name.c_str()));
-  if (present) return false;
+  auto present = open_tree(store.trees, name);
+  if (present) {
+    image.content_bytes = present->content_bytes();
+    return false;
+  }
   std::vector<Tree> trees;
   std::vector<const Tree*> layers;
   for (const Digest& diff_id : image.diff_ids) {
@@ -41,6 +48,8 @@ Result<bool> publish_image_tree(const Store::State& store, const ImageRecord& im
   for (const Tree& tree : trees) layers.push_back(&tree);
   auto merged = TRY(merge_trees(layers));
   TRY(publish_file(store.trees, name, merged));
+  auto made = TRY(open_tree(store.trees, name));
+  image.content_bytes = made.content_bytes();
   return true;
 }
 
@@ -50,7 +59,7 @@ Result<ObjectId> Import::State::put(std::span<const std::byte> data) {
   ObjectId object = ObjectId::of(data);
   std::scoped_lock lock(mutex);
   if (written.contains(object)) return object;
-  if (store->objects->find(object)) return object;
+  if (store->objects->has(object, data)) return object;
   if (writer && !writer->has_room(data.size())) TRY(seal());
   if (!writer) writer = TRY(PackWriter::create(store->packs));
   uint64_t offset = TRY(writer->append(object, data));
@@ -83,12 +92,15 @@ Result<> Import::State::fetch(const ObjectId& object, std::span<std::byte> data)
     size_t got = TRY(store->objects->read(object, 0, data));
     return got == data.size() ? Result<>() : fail(EIO, "object", object.sha256.text());
   }
-  auto status = TRY(sys::stat_at(store->packs, pack_name(place->pack).c_str()));
-  auto pack =
-      TRY(PackReader::open(store->packs, place->pack, static_cast<uint64_t>(status.st_size)));
-  auto header = TRY(pack.header(place->offset));
-  if (header.raw_bytes != data.size()) return fail(EIO, "object", object.sha256.text());
-  return pack.read_frame(place->offset, header, data);
+  return store->objects->read_frame(*place, object, data);
+}
+
+// What was written for nothing goes at once: on a full disk that is the space people wait for.
+Import::State::~State() {
+  if (writer) static_cast<void>(sys::unlink_at(store->packs, pack_name(writer->number()).c_str()));
+  for (const PackRecord& pack : sealed) {
+    static_cast<void>(sys::unlink_at(store->packs, pack_name(pack.number).c_str()));
+  }
 }
 
 Import::Import(std::shared_ptr<State> state) : state_(std::move(state)) {}
@@ -127,14 +139,21 @@ Result<> Import::commit(std::span<const ImageRecord> images, std::span<const Tag
   if (!state_->sealed.empty()) TRY(sys::fsync(store.packs));
   TRY(publish_layers(store, state_->finished));
   bool trees_made = false;
-  for (const ImageRecord& image : images) trees_made |= TRY(publish_image_tree(store, image));
+  std::vector<ImageRecord> complete(images.begin(), images.end());
+  for (ImageRecord& image : complete) trees_made |= TRY(publish_image_tree(store, image));
   if (trees_made) TRY(sys::fsync(store.trees));
   if (!state_->written.empty()) TRY(store.index->reserve(state_->written.size()));
 
   std::vector<LayerRecord> layers;
   for (const FinishedLayer& layer : state_->finished) layers.push_back(layer.record);
-  CatalogChange change{.images = images, .tags = tags, .layers = layers, .packs = state_->sealed};
-  TRY(store.catalog->commit(change));
+  CatalogChange change{.images = complete, .tags = tags, .layers = layers, .packs = state_->sealed};
+  auto committed = store.catalog->commit(change);
+  if (!committed) {
+    // When the disk failed it may have kept the transaction: then its packs must stay, too. If it
+    // did not, a sweep finds them.
+    if (committed.error().code == EIO) state_->sealed.clear();
+    return std::unexpected(std::move(committed).error());
+  }
   state_->finished.clear();
   state_->sealed.clear();
   // From here on the import has happened; a reader that misses an object catches the index up

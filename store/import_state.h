@@ -21,6 +21,11 @@ struct FinishedLayer {
 };
 
 struct Import::State {
+  State() = default;
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State();
+
   std::shared_ptr<Store::State> store;
   Fd import_lock;  // import.lock, shared: no sweep runs beside us
 

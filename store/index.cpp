@@ -3,7 +3,9 @@
 
 #include <sys/file.h>
 
+#include <algorithm>
 #include <mutex>
+#include <vector>
 
 #include "base/check.h"
 
@@ -14,7 +16,8 @@ constexpr uint64_t index_magic = 0x3158444e4952594c;  // "LYRINDX1"
 constexpr char file_name[] = "index.tbl";
 constexpr char lock_name[] = "index.lock";
 
-// The index's file lock, for as long as it lives.
+// The index's file lock, for as long as it lives. It keeps processes apart, not threads: whoever
+// takes it holds the index's mutex.
 class Locked {
  public:
   static Result<Locked> take(const Fd& lock) {
@@ -31,6 +34,18 @@ class Locked {
   explicit Locked(const Fd& lock) : lock_(&lock) {}
   const Fd* lock_;
 };
+
+// Blocks on disk for the first `bytes` of an empty file. Not every file system can do it at once.
+Result<> allocate(const Fd& file, uint64_t bytes) {
+  auto allocated = sys::fallocate(file, 0, 0, bytes);
+  if (allocated || allocated.error().code != EOPNOTSUPP) return allocated;
+  const std::vector<std::byte> zeros(1 << 20);
+  for (uint64_t at = 0; at < bytes; at += zeros.size()) {
+    auto piece = std::span(zeros).first(std::min<uint64_t>(zeros.size(), bytes - at));
+    TRY(sys::pwrite_all(file, piece, at));
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -81,8 +96,9 @@ Result<> Index::map() {
   auto mapping = TRY(sys::Mapping::shared(file, size));
   const auto* header = reinterpret_cast<const Header*>(mapping.bytes().data());
   uint32_t log2 = header->slots_log2;
-  if (header->magic != index_magic || log2 < index_slots_log2_min || log2 > index_slots_log2_max ||
-      size != sizeof(Header) + (sizeof(Slot) << log2)) {
+  bool overfull = log2 <= index_slots_log2_max && header->used.load() > uint64_t{1} << log2;
+  if (header->magic != index_magic || overfull || log2 < index_slots_log2_min ||
+      log2 > index_slots_log2_max || size != sizeof(Header) + (sizeof(Slot) << log2)) {
     return fail(EUCLEAN, "index");
   }
   mapping_ = std::move(mapping);
@@ -95,7 +111,7 @@ Result<> Index::make(uint32_t slots_log2) {
   std::string fresh = std::string(file_name) + ".new";
   static_cast<void>(sys::unlink_at(directory_, fresh.c_str()));
   Fd file = TRY(sys::open_at(directory_, fresh.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600));
-  auto allocated = sys::fallocate(file, 0, 0, sizeof(Header) + (sizeof(Slot) << slots_log2));
+  auto allocated = allocate(file, sizeof(Header) + (sizeof(Slot) << slots_log2));
   if (!allocated) {
     static_cast<void>(sys::unlink_at(directory_, fresh.c_str()));
     return about(std::move(allocated), file_name);
@@ -113,6 +129,11 @@ void Index::follow() {
     if (header().superseded.load(std::memory_order_acquire) == 0) return;
   }
   std::unique_lock writing(mutex_);
+  follow_held();
+}
+
+void Index::follow_held() {
+  if (header().superseded.load(std::memory_order_acquire) == 0) return;
   static_cast<void>(map());  // on failure the old table serves on: it only misses what is new
 }
 
@@ -185,16 +206,16 @@ Result<> Index::grow(size_t count) {
 }
 
 Result<> Index::reserve(size_t count) {
-  auto locked = TRY(Locked::take(lock_));
-  follow();
   std::unique_lock writing(mutex_);
+  auto locked = TRY(Locked::take(lock_));
+  follow_held();
   return grow(count);
 }
 
 Result<> Index::add(std::span<const IndexEntry> entries, uint64_t sequence) {
-  auto locked = TRY(Locked::take(lock_));
-  follow();
   std::unique_lock writing(mutex_);
+  auto locked = TRY(Locked::take(lock_));
+  follow_held();
   TRY(grow(entries.size()));
   for (const IndexEntry& entry : entries) {
     CHECK(entry.place.offset != 0);

@@ -56,7 +56,8 @@ class Index {
   Result<> map();
   Result<> make(uint32_t slots_log2);
   Result<> grow(size_t count);
-  void follow();  // to the newer file, when another process made one
+  void follow();       // to the newer file, when another process made one
+  void follow_held();  // mutex_ held
   void insert(const IndexEntry& entry);
   Header& header();
   std::span<Slot> slots();

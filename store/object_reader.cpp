@@ -10,8 +10,7 @@
 namespace lyr::store {
 namespace {
 
-constexpr size_t located_max = 32768;  // a shard's entries; about 150 bytes each
-constexpr size_t open_packs_max = 64;
+constexpr size_t located_max = 8192;  // a shard's entries; about 100 bytes each
 
 bool same_object(const FrameHeader& header, const ObjectId& object) {
   return std::memcmp(header.sha256, object.sha256.bytes.data(), sizeof header.sha256) == 0;
@@ -19,61 +18,88 @@ bool same_object(const FrameHeader& header, const ObjectId& object) {
 
 }  // namespace
 
-Result<std::shared_ptr<const PackReader>> ObjectReader::pack(PackNumber number) {
-  std::scoped_lock lock(packs_mutex_);
-  auto found = open_packs_.find(number);
-  if (found != open_packs_.end()) return found->second;
-  // Its length as it is now: a frame's own checksum says whether it is whole.
-  auto status = TRY(sys::stat_at(packs_, pack_name(number).c_str()));
-  auto opened = TRY(PackReader::open(packs_, number, static_cast<uint64_t>(status.st_size)));
-  auto shared = std::make_shared<const PackReader>(std::move(opened));
-  if (open_packs_.size() >= open_packs_max) {
-    open_packs_.erase(recent_packs_.back());
-    recent_packs_.pop_back();
-  }
-  open_packs_.emplace(number, shared);
-  recent_packs_.push_front(number);
-  return shared;
+std::optional<Located> ObjectReader::known(const ObjectId& object) {
+  Shard& part = shard(object);
+  std::scoped_lock lock(part.mutex);
+  auto found = part.located.find(object);
+  if (found == part.located.end()) return std::nullopt;
+  return found->second;
 }
 
-std::optional<Located> ObjectReader::search(const ObjectId& object) {
+void ObjectReader::remember(const ObjectId& object, const Located& located) {
+  Shard& part = shard(object);
+  std::scoped_lock lock(part.mutex);
+  if (part.located.size() >= located_max) part.located.clear();
+  part.located.insert_or_assign(object, located);
+}
+
+void ObjectReader::forget(const ObjectId& object) {
+  Shard& part = shard(object);
+  std::scoped_lock lock(part.mutex);
+  part.located.erase(object);
+}
+
+Result<> ObjectReader::read_frame(const Place& place, const ObjectId& object,
+                                  std::span<std::byte> data) {
+  auto pack = TRY(packs_.open(place.pack));
+  auto header = pack->header(place.offset);
+  if (!header) {  // written since the pack was opened
+    pack = TRY(packs_.reopen(place.pack));
+    header = pack->header(place.offset);
+  }
+  if (!header) return std::unexpected(std::move(header).error());
+  if (!same_object(*header, object) || header->raw_bytes != data.size()) {
+    return fail(EIO, "frame of another object", object.sha256.text());
+  }
+  return pack->read_frame(place.offset, *header, data);
+}
+
+std::optional<Located> ObjectReader::search(const ObjectId& object, std::span<std::byte> whole,
+                                            Error& damage) {
   std::optional<Located> located;
   index_.find(object, [&](const Place& place) {
-    auto reader = pack(place.pack);
-    if (!reader) return false;  // a pack that is gone: the entry is stale
-    auto header = (*reader)->header(place.offset);
-    if (!header || !same_object(*header, object)) return false;
-    located = Located{std::move(*reader), place.offset, *header, false};
+    auto pack = packs_.open(place.pack);
+    if (!pack) return false;  // a pack that is gone: the entry is stale
+    auto header = (*pack)->header(place.offset);
+    if (header && !same_object(*header, object)) return false;
+    Result<> read;
+    if (header) {
+      read = (*pack)->read_frame(place.offset, *header, whole.first(header->raw_bytes));
+    } else {
+      read = std::unexpected(std::move(header).error());
+    }
+    if (!read) {
+      damage = std::move(read).error();
+      return false;
+    }
+    located = Located{.place = place, .bytes = header->raw_bytes};
     return true;
   });
   return located;
 }
 
-Result<Located> ObjectReader::locate(const ObjectId& object) {
-  Shard& part = shard(object);
-  {
-    std::scoped_lock lock(part.mutex);
-    auto found = part.located.find(object);
-    if (found != part.located.end()) return found->second;
-  }
-  auto located = search(object);
+Result<Located> ObjectReader::locate(const ObjectId& object, std::span<std::byte> whole) {
+  Error damage{EIO, "object missing", nullptr};
+  auto located = search(object, whole, damage);
   if (!located) {
     bool more = TRY(catch_up());
-    if (more) located = search(object);
+    if (more) located = search(object, whole, damage);
   }
-  if (!located) return fail(ENOENT, "object", object.sha256.text());
-  std::scoped_lock lock(part.mutex);
-  if (part.located.size() >= located_max) part.located.clear();
-  part.located.insert_or_assign(object, *located);
-  return std::move(*located);
+  if (!located) {  // the index may have lost it
+    bool more = TRY(index_all());
+    if (more) located = search(object, whole, damage);
+  }
+  if (!located) return about(Result<Located>(Failure(std::move(damage))), object.sha256.text());
+  remember(object, *located);
+  return *located;
 }
 
 std::optional<Place> ObjectReader::find(const ObjectId& object) {
   std::optional<Place> place;
   index_.find(object, [&](const Place& candidate) {
-    auto reader = pack(candidate.pack);
-    if (!reader) return false;
-    auto header = (*reader)->header(candidate.offset);
+    auto pack = packs_.open(candidate.pack);
+    if (!pack) return false;
+    auto header = (*pack)->header(candidate.offset);
     if (!header || !same_object(*header, object)) return false;
     place = candidate;
     return true;
@@ -81,49 +107,74 @@ std::optional<Place> ObjectReader::find(const ObjectId& object) {
   return place;
 }
 
+bool ObjectReader::has(const ObjectId& object, std::span<const std::byte> data) {
+  if (known(object)) return true;
+  std::vector<std::byte> stored;
+  bool same = false;
+  index_.find(object, [&](const Place& place) {
+    auto pack = packs_.open(place.pack);
+    if (!pack) return false;
+    auto header = (*pack)->header(place.offset);
+    if (!header || !same_object(*header, object) || header->raw_bytes != data.size()) return false;
+    stored.resize(data.size());
+    same = (*pack)->read_frame(place.offset, *header, stored) && std::ranges::equal(stored, data);
+    if (same) remember(object, {.place = place, .bytes = header->raw_bytes});
+    return same;
+  });
+  return same;
+}
+
 Result<size_t> ObjectReader::read(const ObjectId& object, uint64_t offset,
                                   std::span<std::byte> data) {
-  Located located = TRY(locate(object));
-  uint64_t size = located.header.raw_bytes;
-  if (offset >= size) return size_t{0};
-  data = data.first(std::min<uint64_t>(data.size(), size - offset));
-  if (located.verified) {
-    TRY(located.pack->read_part(located.offset, offset, data));
-    return data.size();
+  if (auto located = known(object)) {
+    if (offset >= located->bytes) return size_t{0};
+    data = data.first(std::min<uint64_t>(data.size(), located->bytes - offset));
+    auto pack = packs_.open(located->place.pack);
+    if (pack && (*pack)->read_part(located->place.offset, offset, data)) return data.size();
+    forget(object);  // the pack is gone or unreadable: perhaps there is another copy
   }
-  if (data.size() == size) {
-    TRY(located.pack->read_frame(located.offset, located.header, data));
-  } else {
-    std::vector<std::byte> whole(size);
-    TRY(located.pack->read_frame(located.offset, located.header, whole));
-    std::memcpy(data.data(), whole.data() + offset, data.size());
-  }
-  Shard& part = shard(object);
-  std::scoped_lock lock(part.mutex);
-  auto found = part.located.find(object);
-  if (found != part.located.end() && found->second.offset == located.offset) {
-    found->second.verified = true;
-  }
+  // The frame is checked as a whole, so it is read as a whole, here once for each thread.
+  thread_local std::vector<std::byte> whole(object_bytes_max);
+  Located located = TRY(locate(object, whole));
+  if (offset >= located.bytes) return size_t{0};
+  data = data.first(std::min<uint64_t>(data.size(), located.bytes - offset));
+  std::memcpy(data.data(), whole.data() + offset, data.size());
   return data.size();
 }
 
-Result<bool> ObjectReader::catch_up() {
-  uint64_t known = index_.sequence();
-  uint64_t current = TRY(catalog_.sequence());
-  if (current <= known) return false;
+Result<> ObjectReader::index_packs(uint64_t known_sequence, uint64_t current) {
   auto records = TRY(catalog_.packs());
   std::vector<IndexEntry> entries;
   for (const PackRecord& record : records) {
-    if (record.sequence <= known) continue;
-    auto reader = TRY(PackReader::open(packs_, record.number, record.bytes));
-    auto listed = reader.footer();
-    if (!listed) listed = reader.scan();
-    if (!listed) return std::unexpected(std::move(listed).error());
+    if (record.sequence <= known_sequence) continue;
+    auto reader = PackReader::open(packs_.directory(), record.number, record.bytes);
+    if (!reader) continue;  // its objects are lost, all others need not be
+    auto listed = reader->footer();
+    if (!listed) listed = reader->scan();
+    if (!listed) continue;
     for (const PackFooterEntry& entry : *listed) {
       entries.push_back({entry.xxh3_low, entry.xxh3_high, {record.number, entry.offset}});
     }
   }
-  TRY(index_.add(entries, current));
+  return index_.add(entries, current);
+}
+
+Result<bool> ObjectReader::catch_up() {
+  std::scoped_lock lock(indexing_);
+  uint64_t known_sequence = index_.sequence();
+  uint64_t current = TRY(catalog_.sequence());
+  if (current == known_sequence) return false;
+  // An index that knows more than the catalogue is another catalogue's.
+  TRY(index_packs(known_sequence < current ? known_sequence : 0, current));
+  return true;
+}
+
+Result<bool> ObjectReader::index_all() {
+  std::scoped_lock lock(indexing_);
+  uint64_t current = TRY(catalog_.sequence());
+  if (indexed_all_at_ == current) return false;
+  TRY(index_packs(0, current));
+  indexed_all_at_ = current;
   return true;
 }
 

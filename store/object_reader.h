@@ -1,41 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds and reads objects. A frame is checked in full when it is first touched; after that parts of
-// it are read without more ado. Thread-safe.
+// Finds and reads objects. A frame is checked in full when this process first touches it; after
+// that parts of it are read without more ado. Where one copy is damaged, another one serves.
 #pragma once
 
 #include <array>
 #include <atomic>
-#include <list>
-#include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <unordered_map>
 
 #include "store/catalog.h"
 #include "store/index.h"
-#include "store/pack.h"
+#include "store/pack_set.h"
 
 namespace lyr::store {
 
+// A frame that was checked.
 struct Located {
-  std::shared_ptr<const PackReader> pack;
-  uint64_t offset = 0;
-  FrameHeader header{};
-  bool verified = false;
+  Place place;
+  uint32_t bytes = 0;  // of the object
 };
 
+// Thread-safe.
 class ObjectReader {
  public:
   ObjectReader(const Fd& packs, Index& index, const Catalog& catalog)
       : packs_(packs), index_(index), catalog_(catalog) {}
 
-  // Reads at most data.size() bytes from `offset` on; fewer when the object ends. ENOENT: no such
-  // object; EIO: damaged.
+  // Reads at most data.size() bytes from `offset` on; fewer when the object ends. EIO: damaged in
+  // every copy, or missing.
   Result<size_t> read(const ObjectId& object, uint64_t offset, std::span<std::byte> data);
-  // Where a good copy's frame is, by its header alone; absent when there is none.
+  // Whether the store has exactly these bytes, compared one by one: a damaged copy is none.
+  bool has(const ObjectId& object, std::span<const std::byte> data);
+  // Where a copy's frame is, by its header alone; absent when there is none.
   std::optional<Place> find(const ObjectId& object);
+  // Reads the object in the frame at `place`, checked: data.size() must be its size.
+  Result<> read_frame(const Place& place, const ObjectId& object, std::span<std::byte> data);
   // Adds what other processes committed to the index. True when that brought anything.
   Result<bool> catch_up();
+
+  PackSet& packs() { return packs_; }
 
  private:
   struct Shard {
@@ -43,18 +48,23 @@ class ObjectReader {
     std::unordered_map<ObjectId, Located, ObjectHash> located;
   };
 
-  Result<Located> locate(const ObjectId& object);
-  std::optional<Located> search(const ObjectId& object);
-  Result<std::shared_ptr<const PackReader>> pack(PackNumber number);
+  std::optional<Located> known(const ObjectId& object);
+  void remember(const ObjectId& object, const Located& located);
+  void forget(const ObjectId& object);
+  // The first whole copy, read into `whole` (object_bytes_max bytes).
+  std::optional<Located> search(const ObjectId& object, std::span<std::byte> whole, Error& damage);
+  Result<Located> locate(const ObjectId& object, std::span<std::byte> whole);
+  // Makes the index anew from every pack, once for each state of the catalogue.
+  Result<bool> index_all();
+  Result<> index_packs(uint64_t known_sequence, uint64_t current);
   Shard& shard(const ObjectId& object) { return shards_[object.xxh3_high % shards_.size()]; }
 
-  const Fd& packs_;
+  PackSet packs_;
   Index& index_;
   const Catalog& catalog_;
   std::array<Shard, 16> shards_;
-  std::mutex packs_mutex_;  // guards open_packs_ and recent_packs_
-  std::unordered_map<PackNumber, std::shared_ptr<const PackReader>> open_packs_;
-  std::list<PackNumber> recent_packs_;
+  std::mutex indexing_;  // guards indexed_all_at_, and keeps threads from doing the same work
+  std::optional<uint64_t> indexed_all_at_;  // the sequence at which all was last indexed
 };
 
 }  // namespace lyr::store

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/sys_file.h"
+#include "base/sys_random.h"
 #include "store/recipe.h"
 #include "store/store_state.h"
 
@@ -16,12 +17,22 @@ Result<Fd> open_directory(const Fd& parent, const char* name) {
   return sys::open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 }
 
-// An fsync that finds the name in place later, if the machine stops now.
-Result<> link_durably(const Fd& file, const Fd& directory, const std::string& name) {
-  TRY(sys::fsync(file));
+Result<> link_over(const Fd& file, const Fd& directory, const std::string& name) {
   auto linked = sys::link_fd(file, directory, name.c_str());
-  if (!linked && linked.error().code != EEXIST) return linked;
-  return {};
+  if (linked || linked.error().code != EEXIST) return linked;
+  uint64_t number = TRY(sys::random_u64());
+  std::string beside = name + "." + std::to_string(number);
+  TRY(sys::link_fd(file, directory, beside.c_str()));
+  auto renamed = sys::rename_at(directory, beside.c_str(), directory, name.c_str());
+  if (!renamed) static_cast<void>(sys::unlink_at(directory, beside.c_str()));
+  return renamed;
+}
+
+// The store's directory, and the names of what is in it, outlive a power cut from here on.
+Result<> make_durable(const Fd& directory) {
+  Fd parent = TRY(sys::open_at(directory, "..", O_RDONLY | O_DIRECTORY));
+  TRY(sys::fsync(parent));
+  return sys::fsync(directory);
 }
 
 }  // namespace
@@ -34,7 +45,8 @@ Result<> publish_file(const Fd& directory, const std::string& name,
                       std::span<const std::byte> data) {
   Fd file = TRY(sys::open_unnamed(directory, O_RDWR, 0600));
   TRY(about(sys::write_all(file, data), name));
-  return about(link_durably(file, directory, name), name);
+  TRY(about(sys::fsync(file), name));
+  return about(link_over(file, directory, name), name);
 }
 
 Result<Fd> Store::State::open_import_lock() const {
@@ -50,10 +62,12 @@ Result<Store> Store::open(const std::string& directory) {
   auto state = std::make_shared<State>();
   TRY(about(sys::mkdir_all_at(sys::cwd(), directory, 0700), directory));
   state->directory = TRY(about(sys::open(directory.c_str(), O_RDONLY | O_DIRECTORY), directory));
+  bool present = TRY(sys::exists_at(state->directory, "catalog.mdb"));
   state->packs = TRY(open_directory(state->directory, "packs"));
   state->layers = TRY(open_directory(state->directory, "layers"));
   state->trees = TRY(open_directory(state->directory, "trees"));
   state->catalog = std::make_unique<Catalog>(TRY(Catalog::open(directory)));
+  if (!present) TRY(make_durable(state->directory));
   state->index = TRY(Index::open(state->directory));
   state->objects = std::make_unique<ObjectReader>(state->packs, *state->index, *state->catalog);
   return Store(std::move(state));

@@ -30,8 +30,8 @@ std::string recipe_name(const Digest& diff_id);  // in layers/
 std::string layer_tree_name(const Digest& diff_id);
 std::string image_tree_name(const Digest& chain_id);  // in trees/
 
-// Writes a file whole under `name`: unnamed first, then fsync, then its name. A file of that name
-// is kept: names are digests.
+// Writes a file whole under `name`: unnamed first, then fsync, then its name. It takes the place of
+// a file of that name, which a dead import may have left. The directory still needs its fsync.
 Result<> publish_file(const Fd& directory, const std::string& name,
                       std::span<const std::byte> data);
 

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/catalog_state.h"
+
+#include <cstring>
+#include <map>
+
+#include "base/sys_file.h"
+#include "base/sys_process.h"
+
+namespace lyr::store {
+namespace {
+
+constexpr size_t map_bytes = size_t{4} << 30;  // address space, not disk: the file grows as needed
+constexpr unsigned readers_max = 1024;         // transactions at one moment, of all processes
+constexpr uint64_t reserve_bytes = 1 << 20;
+constexpr uint64_t format_version = 1;
+constexpr char version_key[] = "version";
+
+}  // namespace
+
+uint64_t number_of(std::string_view value) {
+  uint64_t number = 0;
+  if (value.size() == sizeof number) std::memcpy(&number, value.data(), sizeof number);
+  return number;
+}
+
+Catalog::State::~State() {
+  // In a child the environment is its parent's: closing it would free the parent's reader slots.
+  if (environment_ != nullptr && owner_ == sys::process_id()) mdb_env_close(environment_);
+}
+
+Result<std::shared_ptr<Catalog::State>> Catalog::State::open(const std::string& directory) {
+  static std::mutex mutex;  // guards opened
+  static auto* const opened = new std::map<std::pair<dev_t, ino_t>, std::weak_ptr<State>>();
+  std::string path = directory + "/catalog.mdb";
+  std::scoped_lock lock(mutex);
+  std::erase_if(*opened, [](const auto& entry) { return entry.second.expired(); });
+  if (auto status = sys::stat_at(sys::cwd(), path.c_str())) {
+    auto found = opened->find({status->st_dev, status->st_ino});
+    auto state = found == opened->end() ? nullptr : found->second.lock();
+    if (state != nullptr) return state;
+  }
+  auto state = std::make_shared<State>(path);
+  {
+    std::scoped_lock state_lock(state->mutex_);
+    TRY(state->open_environment());
+  }
+  auto status = TRY(sys::stat_at(sys::cwd(), path.c_str()));
+  opened->insert_or_assign({status.st_dev, status.st_ino}, state);
+  return state;
+}
+
+Result<> Catalog::State::open_environment() const {
+  environment_ = nullptr;  // a parent's is left alone
+  MDB_env* environment = nullptr;
+  int code = mdb_env_create(&environment);
+  if (code != 0) return fail_lmdb(code, "mdb_env_create");
+  std::unique_ptr<MDB_env, void (*)(MDB_env*)> guard(environment, mdb_env_close);
+  mdb_env_set_mapsize(environment, map_bytes);
+  mdb_env_set_maxdbs(environment, 8);
+  mdb_env_set_maxreaders(environment, readers_max);
+  // NOTLS: a read transaction belongs to its object, not to its thread.
+  code = mdb_env_open(environment, path_.c_str(), MDB_NOSUBDIR | MDB_NOTLS, 0600);
+  if (code != 0) return about(Result<>(fail_lmdb(code, "mdb_env_open")), path_);
+  int dead = 0;
+  mdb_reader_check(environment, &dead);  // killed readers would keep old pages from being reused
+  environment_ = guard.get();
+  auto opened = open_tables();
+  if (!opened) {
+    environment_ = nullptr;
+    return opened;
+  }
+  owner_ = sys::process_id();
+  static_cast<void>(guard.release());
+  return {};
+}
+
+Result<> Catalog::State::open_tables() const {
+  auto open_all = [&](Transaction& transaction, unsigned flags) -> Result<> {
+    const std::pair<const char*, MDB_dbi*> tables[] = {{"meta", &meta},
+                                                       {"images", &images},
+                                                       {"tags", &tags},
+                                                       {"layers", &layers},
+                                                       {"packs", &packs}};
+    for (auto [name, table] : tables) {
+      int code = mdb_dbi_open(transaction.raw(), name, flags, table);
+      if (code != 0) return fail_lmdb(code == MDB_NOTFOUND ? ENOENT : code, "mdb_dbi_open");
+    }
+    return {};
+  };
+  uint64_t version = 0;
+  {
+    auto transaction = TRY(Transaction::begin(environment_, true));
+    auto opened = open_all(transaction, 0);
+    if (opened) {
+      auto value = TRY(transaction.get(meta, version_key));
+      if (value) version = number_of(*value);
+      TRY(transaction.commit());  // keeps the tables' handles
+    } else if (opened.error().code != ENOENT) {
+      return opened;
+    }
+  }
+  if (version == format_version) return {};
+  if (version != 0) {
+    return fail_saying(EPROTONOSUPPORT, "the store was made by a newer lyr (format " +
+                                            std::to_string(version) +
+                                            "); use that, or another --root");
+  }
+  auto transaction = TRY(Transaction::begin(environment_, false));
+  TRY(open_all(transaction, MDB_CREATE));
+  std::string_view bytes(reinterpret_cast<const char*>(&format_version), sizeof format_version);
+  TRY(transaction.put(meta, version_key, bytes));
+  TRY(transaction.commit());
+  reserve();
+  return {};
+}
+
+Result<Transaction> Catalog::State::begin(bool read_only) const {
+  MDB_env* environment = nullptr;
+  {
+    std::scoped_lock lock(mutex_);
+    if (environment_ == nullptr || owner_ != sys::process_id()) TRY(open_environment());
+    environment = environment_;
+  }
+  return Transaction::begin(environment, read_only);
+}
+
+void Catalog::State::reserve() const {
+  int number = -1;
+  if (mdb_env_get_fd(environment_, &number) != 0) return;
+  Fd file(number);
+  if (auto status = sys::stat(file)) {
+    auto size = static_cast<uint64_t>(status->st_size);
+    auto allocated = static_cast<uint64_t>(status->st_blocks) * 512;
+    if (allocated < size + reserve_bytes / 2) {
+      // A precaution only: where it cannot be had, nothing is lost yet.
+      static_cast<void>(sys::fallocate(file, FALLOC_FL_KEEP_SIZE, size, reserve_bytes));
+    }
+  }
+  static_cast<void>(file.release());  // LMDB's
+}
+
+}  // namespace lyr::store
