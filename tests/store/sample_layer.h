@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// A layer made up for tests (a stream that is "a tar" only to us: headers are lines of text), and a
+// store in a directory of its own to put it in.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/sys_process.h"
+#include "store/store.h"
+#include "tests/store/tree_text.h"
+
+namespace lyr::store {
+
+// Bytes that do not repeat, the same ones for the same seed.
+inline std::string content_of(size_t size, unsigned seed) {
+  std::string content(size, '\0');
+  uint64_t state = seed * 0x9e3779b97f4a7c15u + 1;
+  for (char& byte : content) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    byte = static_cast<char>(state >> 56);
+  }
+  return content;
+}
+
+class SampleLayer {
+ public:
+  void file(std::string path, std::string content) {
+    entries_.push_back({std::move(path), std::move(content), false});
+  }
+  void whiteout(std::string path) { entries_.push_back({std::move(path), "", true}); }
+
+  std::string tar() const {
+    std::string tar;
+    for (const Entry& entry : entries_) tar += header_of(entry) + entry.content;
+    return tar + "end\n";
+  }
+  Digest diff_id() const { return Digest::of(tar()); }
+  LayerRecord record() const {
+    LayerRecord record;
+    record.diff_id = diff_id();
+    record.tar_bytes = tar().size();
+    record.entries = static_cast<uint32_t>(entries_.size());
+    return record;
+  }
+
+  // As image/apply_layer.h does it; content in pieces of at most `piece_bytes`.
+  Result<> try_feed(LayerImport& layer, size_t piece_bytes = 300000) const {
+    for (const Entry& entry : entries_) {
+      std::string header = header_of(entry);
+      TRY(layer.inline_bytes(std::as_bytes(std::span(header))));
+      if (entry.whiteout) {
+        TRY(layer.tree().add_whiteout(entry.path));
+        continue;
+      }
+      TRY(layer.begin_file(entry.content.size()));
+      auto rest = std::as_bytes(std::span(entry.content));
+      while (!rest.empty()) {
+        auto piece = rest.first(std::min(rest.size(), piece_bytes));
+        TRY(layer.file_bytes(piece));
+        rest = rest.subspan(piece.size());
+      }
+      FileContent content = TRY(layer.end_file());
+      TRY(layer.tree().add_file(entry.path, attr_of(0644), content.size, content.extents));
+    }
+    return layer.inline_bytes(std::as_bytes(std::span(std::string_view("end\n"))));
+  }
+  void feed(LayerImport& layer, size_t piece_bytes = 300000) const {
+    must(try_feed(layer, piece_bytes));
+  }
+
+ private:
+  struct Entry {
+    std::string path;
+    std::string content;
+    bool whiteout;
+  };
+  static std::string header_of(const Entry& entry) {
+    return entry.path + " " + std::to_string(entry.content.size()) + "\n";
+  }
+  std::vector<Entry> entries_;
+};
+
+inline ImageRecord image_of(std::vector<Digest> diff_ids) {
+  ImageRecord image;
+  image.chain_id = chain_id_of(diff_ids);
+  image.diff_ids = std::move(diff_ids);
+  image.config_json = "config of " + image.chain_id.hex();
+  image.id = Digest::of(image.config_json);
+  return image;
+}
+
+class StoreTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    path_ = testing::TempDir() + "lyr-store-XXXXXX";
+    ASSERT_NE(::mkdtemp(path_.data()), nullptr);
+    store_.emplace(must(Store::open(path_)));
+  }
+  void TearDown() override {
+    store_.reset();
+    must(sys::remove_all_at(sys::cwd(), path_.c_str()));
+  }
+
+  Store& store() { return *store_; }
+  const std::string& path() const { return path_; }
+  void reopen() {
+    store_.reset();
+    store_.emplace(must(Store::open(path_)));
+  }
+
+  Digest load(const SampleLayer& sample) {
+    Import import = must(store().begin_import());
+    LayerImport layer = must(import.begin_layer());
+    sample.feed(layer);
+    must(layer.finish(sample.record()));
+    must(import.commit({}, {}));
+    return sample.diff_id();
+  }
+  std::string tar_of(const Digest& diff_id) {
+    std::string tar;
+    must(store().write_layer_tar(diff_id, [&](std::span<const std::byte> piece) -> Result<> {
+      tar.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+      return {};
+    }));
+    return tar;
+  }
+
+  // The files of the store that hold content, space-separated.
+  std::string files() {
+    std::string names;
+    for (const char* directory : {"packs", "layers", "trees"}) {
+      for (const std::string& name : names_in(directory)) {
+        names += std::string(names.empty() ? "" : " ") + directory + "/" + name;
+      }
+    }
+    return names;
+  }
+  std::vector<std::string> names_in(const char* directory) {
+    std::vector<std::string> names;
+    Fd fd = must(sys::open((path_ + "/" + directory).c_str(), O_RDONLY | O_DIRECTORY));
+    must(sys::read_directory(fd, [&](const sys::DirectoryEntry& entry) {
+      names.emplace_back(entry.name);
+      return true;
+    }));
+    std::ranges::sort(names);
+    return names;
+  }
+  uint64_t pack_bytes() {
+    uint64_t bytes = 0;
+    for (const std::string& name : names_in("packs")) {
+      auto status = must(sys::stat_at(sys::cwd(), (path_ + "/packs/" + name).c_str()));
+      bytes += static_cast<uint64_t>(status.st_size);
+    }
+    return bytes;
+  }
+
+ private:
+  std::string path_;
+  std::optional<Store> store_;
+};
+
+}  // namespace lyr::store
