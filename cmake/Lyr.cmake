@@ -28,8 +28,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(lyr_flags INTERFACE -Wno-missing-field-initializers -Wno-restrict
                                              -Wno-maybe-uninitialized)
 else()
+  # libstdc++ 12's stable_sort is written with a function it has deprecated itself.
   target_compile_options(lyr_flags INTERFACE -Wno-missing-field-initializers
-                                             -Wno-gnu-statement-expression-from-macro-expansion)
+                                             -Wno-gnu-statement-expression-from-macro-expansion
+                                             -Wno-deprecated-declarations)
 endif()
 if(LYR_SANITIZE)
   target_compile_options(lyr_flags INTERFACE -fsanitize=${LYR_SANITIZE} -fno-omit-frame-pointer

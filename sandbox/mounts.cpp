@@ -74,9 +74,11 @@ Result<> mount_one(const Mount& mount, Fd tree, const Fd& root, Mounted& mounted
     TRY(refuse_link(root, mount.destination));
   Fd target = TRY(target_for(tree, root, mount.destination));
   TRY(sys::move_mount(tree, target));
-  if (mount.type == "proc" && mount.destination == "/proc") mounted.proc = std::move(tree);
-  if (mount.type == "devpts" && mount.destination == "/dev/pts") mounted.pts = std::move(tree);
-  if (mount.type == "tmpfs" && mount.destination == "/dev") {
+  if (mount.type == "proc" && mount.destination == "/proc") {
+    mounted.proc = std::move(tree);
+  } else if (mount.type == "devpts" && mount.destination == "/dev/pts") {
+    mounted.pts = std::move(tree);
+  } else if (mount.type == "tmpfs" && mount.destination == "/dev") {
     TRY(populate_dev(tree));
     mounted.dev = std::move(tree);
   }

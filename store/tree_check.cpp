@@ -158,7 +158,6 @@ const char* check_tree(std::span<const std::byte> bytes, Tree::Image& image) {
   if (header.file_bytes != bytes.size()) return "cut short";
   auto summed = bytes.subspan(tree_checksum_from);
   if (XXH3_64bits(summed.data(), summed.size()) != header.checksum) return "damaged";
-  std::span<const char> strings;
   if (!take_section(image, header.inodes, image.inodes) ||
       !take_section(image, header.entries, image.entries) ||
       !take_section(image, header.slots, image.slots) ||
