@@ -108,8 +108,9 @@ class StoreTest : public testing::Test {
 
   Store& store() { return *store_; }
   const std::string& path() const { return path_; }
+  void close() { store_.reset(); }
   void reopen() {
-    store_.reset();
+    close();
     store_.emplace(must(Store::open(path_)));
   }
 

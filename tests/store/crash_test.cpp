@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// An importer is killed at each of its system calls that change something, one after the other;
+// each time the store must open as it is, show the import whole or not at all, and take it again.
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <csignal>
+#include <set>
+
+#include "tests/store/sample_layer.h"
+
+namespace lyr::store {
+namespace {
+
+bool changes_something(const __ptrace_syscall_info& info) {
+  static const std::set<uint64_t> calls = {
+      SYS_write,     SYS_pwrite64, SYS_pwritev,  SYS_writev,    SYS_fsync,          SYS_fdatasync,
+      SYS_mkdirat,   SYS_linkat,   SYS_unlinkat, SYS_renameat2, SYS_renameat,       SYS_ftruncate,
+      SYS_fallocate, SYS_flock,    SYS_msync,    SYS_munmap,    SYS_sync_file_range};
+  bool makes_file = info.entry.nr == SYS_openat && (info.entry.args[2] & O_CREAT) != 0;
+  return makes_file || calls.contains(info.entry.nr);
+}
+
+// Runs `body` in a child and kills it as it enters its `point`th call that changes something.
+// Whether it was killed; when it came to its end before that, it must have succeeded.
+bool killed_at(int point, const std::function<int()>& body) {
+  sys::Child child = must(sys::spawn([&] {
+    CHECK(::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0);
+    static_cast<void>(::raise(SIGSTOP));
+    return body();
+  }));
+  int status = 0;
+  CHECK(::waitpid(child.pid, &status, 0) == child.pid && WIFSTOPPED(status));
+  constexpr long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL;
+  CHECK(::ptrace(PTRACE_SETOPTIONS, child.pid, nullptr, options) == 0);
+  pid_t stopped = child.pid;
+  long signal = 0;
+  for (;;) {
+    ::ptrace(PTRACE_SYSCALL, stopped, nullptr, signal);
+    signal = 0;
+    stopped = ::waitpid(-1, &status, __WALL);
+    CHECK(stopped > 0);
+    if (WIFEXITED(status) || WIFSIGNALED(status)) {
+      if (stopped != child.pid) continue;  // a thread
+      EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "status " << status;
+      return false;
+    }
+    if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
+      __ptrace_syscall_info info{};
+      ::ptrace(PTRACE_GET_SYSCALL_INFO, stopped, sizeof info, &info);
+      bool counts = info.op == PTRACE_SYSCALL_INFO_ENTRY && changes_something(info);
+      if (counts && point-- == 0) break;
+    } else if (WSTOPSIG(status) != SIGTRAP && WSTOPSIG(status) != SIGSTOP) {
+      signal = WSTOPSIG(status);
+    }
+  }
+  must(sys::pidfd_send_signal(child.pidfd, SIGKILL));
+  while (::waitpid(-1, &status, __WALL) > 0) {
+  }
+  return true;
+}
+
+class CrashTest : public StoreTest {
+ protected:
+  void SetUp() override {
+    StoreTest::SetUp();
+    before_.file("kept", content_of(150000, 1));
+    before_.file("shared", content_of(50000, 2));
+    load(before_);
+    low_.file("shared", content_of(50000, 2));
+    low_.file("big", content_of(900000, 3));
+    low_.file("small", "x");
+    high_.file("more", content_of(30000, 4));
+    high_.whiteout("small");
+    image_ = image_of({low_.diff_id(), high_.diff_id()});
+  }
+
+  static Result<> add(Import& import, const SampleLayer& sample) {
+    bool known = TRY(import.has_layer(sample.diff_id()));
+    if (known) return {};
+    LayerImport layer = TRY(import.begin_layer());
+    TRY(sample.try_feed(layer));
+    return layer.finish(sample.record());
+  }
+  Result<> import_image(Store& store) {
+    Import import = TRY(store.begin_import());
+    TRY(add(import, low_));
+    TRY(add(import, high_));
+    Tag tag{"docker.io/library/x:latest", image_.id};
+    return import.commit(std::span(&image_, 1), std::span(&tag, 1));
+  }
+  // Opened anew, as the next command would.
+  int import_in_child() {
+    auto store = Store::open(path());
+    if (!store) return 1;
+    return import_image(*store) ? 0 : 2;
+  }
+
+  // The image is here whole, or not at all.
+  bool check_visible() {
+    auto found = must(store().image(image_.id));
+    EXPECT_EQ(must(store().tag("docker.io/library/x:latest")).has_value(), found.has_value());
+    EXPECT_EQ(must(store().layer(low_.diff_id())).has_value(), found.has_value());
+    EXPECT_EQ(must(store().layer(high_.diff_id())).has_value(), found.has_value());
+    EXPECT_EQ(tar_of(before_.diff_id()), before_.tar());
+    if (!found) return false;
+    EXPECT_EQ(tar_of(low_.diff_id()), low_.tar());
+    EXPECT_EQ(tar_of(high_.diff_id()), high_.tar());
+    Tree tree = must(store().open_image_tree(image_.chain_id));
+    EXPECT_EQ(names_of(tree), (std::vector<std::string>{"/big", "/more", "/shared"}));
+    return true;
+  }
+
+  SampleLayer before_;
+  SampleLayer low_;
+  SampleLayer high_;
+  ImageRecord image_;
+};
+
+TEST_F(CrashTest, AnImportKilledAtAnyCallIsWholeOrAbsent) {
+  int invisible = 0;
+  int visible = 0;
+  for (int point = 0;; ++point) {
+    SCOPED_TRACE("killed at call " + std::to_string(point));
+    close();
+    bool killed = killed_at(point, [&] { return import_in_child(); });
+    reopen();
+    (check_visible() ? visible : invisible) += 1;
+    must(import_image(store()));
+    ASSERT_TRUE(check_visible());
+    // Two layers with recipe and tree, and the one from before; no file of the dead import.
+    EXPECT_EQ(names_in("layers").size(), 6u);
+    EXPECT_EQ(names_in("trees").size(), 1u);
+    EXPECT_LE(names_in("packs").size(), 2u);
+    if (!killed || HasFailure()) break;
+    must(store().remove_image(image_.id));
+    ASSERT_EQ(names_in("layers").size(), 2u);
+    ASSERT_EQ(names_in("packs").size(), 1u);
+  }
+  EXPECT_GT(invisible, 20);  // else the calls were not seen
+  EXPECT_GT(visible, 0);
+}
+
+TEST_F(CrashTest, ARemovalKilledAtAnyCallIsDoneOrNot) {
+  for (int point = 0;; ++point) {
+    SCOPED_TRACE("killed at call " + std::to_string(point));
+    must(import_image(store()));
+    close();
+    bool killed = killed_at(point, [&] {
+      auto store = Store::open(path());
+      return store && store->remove_image(image_.id) ? 0 : 1;
+    });
+    reopen();
+    bool visible = check_visible();
+    if (!killed || HasFailure()) {
+      EXPECT_FALSE(visible);
+      break;
+    }
+  }
+  must(import_image(store()));
+  EXPECT_TRUE(check_visible());
+}
+
+TEST_F(CrashTest, AStoreBeingMadeOpensAfterAnyKill) {
+  std::string fresh = path() + "/fresh";
+  for (int point = 0;; ++point) {
+    SCOPED_TRACE("killed at call " + std::to_string(point));
+    bool killed = killed_at(point, [&] { return Store::open(fresh) ? 0 : 1; });
+    {
+      Store store = must(Store::open(fresh));
+      EXPECT_TRUE(must(store.images()).empty());
+    }
+    must(sys::remove_all_at(sys::cwd(), fresh.c_str()));
+    if (!killed || HasFailure()) break;
+  }
+}
+
+}  // namespace
+}  // namespace lyr::store
