@@ -158,10 +158,12 @@ void Index::find(const ObjectId& object, const std::function<bool(const Place&)>
   }
 }
 
-void Index::insert(const IndexEntry& entry) {
+bool Index::insert(const IndexEntry& entry) {
+  CHECK(entry.place.offset != 0);
   auto table = slots();
   size_t mask = table.size() - 1;
-  for (size_t at = entry.xxh3_low & mask;; at = (at + 1) & mask) {
+  size_t at = entry.xxh3_low & mask;
+  for (size_t probes = 0; probes < table.size(); ++probes, at = (at + 1) & mask) {
     Slot& slot = table[at];
     if (slot.offset == 0) {
       slot.xxh3_low = entry.xxh3_low;
@@ -169,40 +171,56 @@ void Index::insert(const IndexEntry& entry) {
       slot.pack = entry.place.pack;
       slot.offset.store(entry.place.offset, std::memory_order_release);
       header().used.fetch_add(1);
-      return;
+      return true;
     }
     if (slot.xxh3_low == entry.xxh3_low && slot.xxh3_high == entry.xxh3_high &&
         slot.pack == entry.place.pack && slot.offset == entry.place.offset) {
-      return;
+      return true;
     }
   }
+  return false;  // full, though `used` said otherwise: damaged
 }
 
+namespace {
+
 // At most seven of ten slots are used, so that probes stay short and always end.
-Result<> Index::grow(size_t count) {
-  uint64_t wanted = header().used.load() + count;
-  uint32_t log2 = header().slots_log2;
-  while (wanted * 10 > (uint64_t{7} << log2)) {
+Result<uint32_t> slots_log2_for(uint64_t entries) {
+  uint32_t log2 = index_slots_log2_min;
+  while (entries * 10 > (uint64_t{7} << log2)) {
     if (++log2 > index_slots_log2_max) return fail(EFBIG, "index");
   }
-  if (log2 == header().slots_log2) return {};
+  return log2;
+}
+
+}  // namespace
+
+Result<> Index::remake(uint32_t slots_log2, std::span<const IndexEntry> entries,
+                       uint64_t sequence) {
   sys::Mapping old = std::move(mapping_);
   mapping_ = {};
-  auto made = make(log2);
+  auto made = make(slots_log2);
   if (made) made = map();
   if (!made) {
     mapping_ = std::move(old);
     return made;
   }
+  for (const IndexEntry& entry : entries) CHECK(insert(entry));
+  header().sequence.store(sequence);
   auto* old_header = reinterpret_cast<Header*>(old.mutable_bytes().data());
-  auto* old_slots = reinterpret_cast<Slot*>(old.mutable_bytes().data() + sizeof(Header));
-  for (size_t i = 0; i < size_t{1} << old_header->slots_log2; ++i) {
-    const Slot& slot = old_slots[i];
-    if (slot.offset != 0) insert({slot.xxh3_low, slot.xxh3_high, {slot.pack, slot.offset}});
-  }
-  header().sequence.store(old_header->sequence.load());
   old_header->superseded.store(1, std::memory_order_release);
   return {};
+}
+
+Result<> Index::grow(size_t count) {
+  uint32_t log2 = TRY(slots_log2_for(header().used.load() + count));
+  if (log2 <= header().slots_log2) return {};
+  std::vector<IndexEntry> entries;
+  for (const Slot& slot : slots()) {
+    if (slot.offset != 0) {
+      entries.push_back({slot.xxh3_low, slot.xxh3_high, {slot.pack, slot.offset}});
+    }
+  }
+  return remake(log2, entries, header().sequence.load());
 }
 
 Result<> Index::reserve(size_t count) {
@@ -218,11 +236,18 @@ Result<> Index::add(std::span<const IndexEntry> entries, uint64_t sequence) {
   follow_held();
   TRY(grow(entries.size()));
   for (const IndexEntry& entry : entries) {
-    CHECK(entry.place.offset != 0);
-    insert(entry);
+    if (!insert(entry)) return fail(EUCLEAN, "index", file_name);
   }
-  if (sequence != 0) header().sequence.store(sequence, std::memory_order_release);
+  header().sequence.store(sequence, std::memory_order_release);
   return {};
+}
+
+Result<> Index::replace(std::span<const IndexEntry> entries, uint64_t sequence) {
+  std::unique_lock writing(mutex_);
+  auto locked = TRY(Locked::take(lock_));
+  follow_held();
+  uint32_t log2 = TRY(slots_log2_for(entries.size()));
+  return remake(log2, entries, sequence);
 }
 
 }  // namespace lyr::store

@@ -43,9 +43,11 @@ class Index {
   void find(const ObjectId& object, const std::function<bool(const Place&)>& each);
   // Makes room for `count` more, so that add() cannot fail for want of disk space.
   Result<> reserve(size_t count);
-  // Adds entries (twice is harmless) and then states that the table is whole up to `sequence`; 0
-  // leaves that as it is.
+  // Adds entries (twice is harmless) and then states that the table is whole up to `sequence`.
+  // EUCLEAN: the table is damaged; only replace() helps.
   Result<> add(std::span<const IndexEntry> entries, uint64_t sequence);
+  // Makes the table anew, of just these.
+  Result<> replace(std::span<const IndexEntry> entries, uint64_t sequence);
 
  private:
   struct Header;
@@ -55,10 +57,11 @@ class Index {
 
   Result<> map();
   Result<> make(uint32_t slots_log2);
+  Result<> remake(uint32_t slots_log2, std::span<const IndexEntry> entries, uint64_t sequence);
   Result<> grow(size_t count);
   void follow();       // to the newer file, when another process made one
   void follow_held();  // mutex_ held
-  void insert(const IndexEntry& entry);
+  bool insert(const IndexEntry& entry);
   Header& header();
   std::span<Slot> slots();
 

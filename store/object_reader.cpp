@@ -142,11 +142,11 @@ Result<size_t> ObjectReader::read(const ObjectId& object, uint64_t offset,
   return data.size();
 }
 
-Result<> ObjectReader::index_packs(uint64_t known_sequence, uint64_t current) {
+Result<std::vector<IndexEntry>> ObjectReader::entries_since(uint64_t sequence) {
   auto records = TRY(catalog_.packs());
   std::vector<IndexEntry> entries;
   for (const PackRecord& record : records) {
-    if (record.sequence <= known_sequence) continue;
+    if (record.sequence <= sequence) continue;
     auto reader = PackReader::open(packs_.directory(), record.number, record.bytes);
     if (!reader) continue;  // its objects are lost, all others need not be
     auto listed = reader->footer();
@@ -156,7 +156,14 @@ Result<> ObjectReader::index_packs(uint64_t known_sequence, uint64_t current) {
       entries.push_back({entry.xxh3_low, entry.xxh3_high, {record.number, entry.offset}});
     }
   }
-  return index_.add(entries, current);
+  return entries;
+}
+
+Result<> ObjectReader::index_anew(uint64_t current) {
+  auto entries = TRY(entries_since(0));
+  TRY(index_.replace(entries, current));
+  indexed_all_at_ = current;
+  return {};
 }
 
 Result<bool> ObjectReader::catch_up() {
@@ -164,8 +171,13 @@ Result<bool> ObjectReader::catch_up() {
   uint64_t known_sequence = index_.sequence();
   uint64_t current = TRY(catalog_.sequence());
   if (current == known_sequence) return false;
-  // An index that knows more than the catalogue is another catalogue's.
-  TRY(index_packs(known_sequence < current ? known_sequence : 0, current));
+  Result<> added = fail(EUCLEAN, "index");  // one that knows more is another catalogue's
+  if (known_sequence < current) {
+    auto entries = TRY(entries_since(known_sequence));
+    added = index_.add(entries, current);
+  }
+  if (!added && added.error().code == EUCLEAN) added = index_anew(current);
+  TRY(std::move(added));
   return true;
 }
 
@@ -173,8 +185,7 @@ Result<bool> ObjectReader::index_all() {
   std::scoped_lock lock(indexing_);
   uint64_t current = TRY(catalog_.sequence());
   if (indexed_all_at_ == current) return false;
-  TRY(index_packs(0, current));
-  indexed_all_at_ = current;
+  TRY(index_anew(current));
   return true;
 }
 

@@ -56,7 +56,9 @@ class ObjectReader {
   Result<Located> locate(const ObjectId& object, std::span<std::byte> whole);
   // Makes the index anew from every pack, once for each state of the catalogue.
   Result<bool> index_all();
-  Result<> index_packs(uint64_t known_sequence, uint64_t current);
+  Result<> index_anew(uint64_t current);  // indexing_ held
+  // What is in the packs that came after `sequence`.
+  Result<std::vector<IndexEntry>> entries_since(uint64_t sequence);
   Shard& shard(const ObjectId& object) { return shards_[object.xxh3_high % shards_.size()]; }
 
   PackSet packs_;

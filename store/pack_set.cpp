@@ -36,4 +36,10 @@ Result<std::shared_ptr<const PackReader>> PackSet::reopen(PackNumber number) {
   return open(number);
 }
 
+void PackSet::clear() {
+  std::scoped_lock lock(mutex_);
+  opened_.clear();
+  used_.clear();
+}
+
 }  // namespace lyr::store

@@ -25,6 +25,8 @@ class PackSet {
   Result<std::shared_ptr<const PackReader>> open(PackNumber number);
   // The same, of a pack that may have grown since it was opened.
   Result<std::shared_ptr<const PackReader>> reopen(PackNumber number);
+  // Closes them all: a removed pack's space is free only then.
+  void clear();
 
  private:
   struct Opened {

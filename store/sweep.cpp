@@ -84,7 +84,9 @@ Result<> sweep(Store::State& state, bool packs_too) {
   listed.clear();
   auto packs = TRY(state.catalog->packs());
   for (const PackRecord& pack : packs) listed.insert(pack_name(pack.number));
-  return remove_unlisted(state.packs, listed);
+  TRY(remove_unlisted(state.packs, listed));
+  state.objects->packs().clear();
+  return {};
 }
 
 }  // namespace lyr::store
