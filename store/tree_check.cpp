@@ -102,7 +102,10 @@ const char* check_inode(const Image& image, uint32_t index, std::vector<uint16_t
   if (!range_fits(inode.alias_first, inode.alias_count, image.aliases.size())) {
     return "aliases out of range";
   }
+  constexpr uint32_t known = inode_whiteout | inode_opaque | inode_implicit | inode_link_away;
+  if ((inode.flags & ~known) != 0) return "an inode of unknown kind";
   if ((inode.flags & (inode_whiteout | inode_link_away)) != 0) {
+    if ((inode.mode & S_IFMT) != 0) return "a mark that is a file";
     return text_fits(image, inode.first, inode.count) ? nullptr : "a target out of range";
   }
   switch (inode.mode & S_IFMT) {
