@@ -269,6 +269,14 @@ Result<> fdatasync(const Fd& fd) {
   return check(retry([&] { return ::fdatasync(fd.get()); }), "fdatasync");
 }
 
+Result<> start_writeback(const Fd& fd, uint64_t offset, uint64_t length) {
+  auto call = [&] {
+    return ::sync_file_range(fd.get(), static_cast<off64_t>(offset), static_cast<off64_t>(length),
+                             SYNC_FILE_RANGE_WRITE);
+  };
+  return check(retry(call), "sync_file_range");
+}
+
 Result<> truncate(const Fd& fd, uint64_t size) {
   return check(retry([&] { return ::ftruncate(fd.get(), static_cast<off_t>(size)); }), "truncate");
 }

@@ -86,6 +86,9 @@ Result<> pwrite_all(const Fd& fd, std::span<const std::byte> data, uint64_t offs
 
 Result<> fsync(const Fd& fd);
 Result<> fdatasync(const Fd& fd);
+// Starts writing a part of the file to disk and does not wait for it (sync_file_range): nothing is
+// durable yet, but a later fdatasync has less to do.
+Result<> start_writeback(const Fd& fd, uint64_t offset, uint64_t length);
 Result<> truncate(const Fd& fd, uint64_t size);
 Result<> fallocate(const Fd& fd, int mode, uint64_t offset, uint64_t length);
 Result<uint64_t> seek(const Fd& fd, uint64_t offset, int whence);

@@ -117,7 +117,9 @@ Result<LayerRecord> decode_layer(std::string_view bytes) {
   record.diff_id = reader.digest();
   record.tar_bytes = reader.number();
   record.content_bytes = reader.number();
-  record.entries = static_cast<uint32_t>(reader.number());
+  uint64_t entries = reader.number();
+  if (entries > UINT32_MAX) return fail(EUCLEAN, "layer record");
+  record.entries = static_cast<uint32_t>(entries);
   record.blob_digest = reader.digest();
   record.blob_bytes = reader.number();
   record.blob_media_type = reader.text();

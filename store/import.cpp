@@ -101,6 +101,7 @@ Import::State::~State() {
   for (const PackRecord& pack : sealed) {
     static_cast<void>(sys::unlink_at(store->packs, pack_name(pack.number).c_str()));
   }
+  if (writer || !sealed.empty()) store->objects->packs().clear();
 }
 
 Import::Import(std::shared_ptr<State> state) : state_(std::move(state)) {}

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "store/recipe.h"
+#include "store/replay_check.h"
 #include "store/store_state.h"
 
 namespace lyr::store {
@@ -44,10 +45,15 @@ struct Import::State {
 };
 
 struct LayerImport::State {
-  explicit State(std::shared_ptr<Import::State> shared) : import(std::move(shared)) {}
+  explicit State(std::shared_ptr<Import::State> shared)
+      : import(std::move(shared)),
+        check([this](const ObjectId& id,
+                     std::span<std::byte> data) { return import->fetch(id, data); },
+              [this] { return import->flush(); }) {}
 
   std::shared_ptr<Import::State> import;
   RecipeWriter recipe;
+  ReplayCheck check;
   LayerTreeBuilder tree;
   // The file being written: what of it is not cut into objects yet, from `consumed` on.
   bool in_file = false;

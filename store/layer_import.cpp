@@ -28,7 +28,8 @@ LayerTreeBuilder& LayerImport::tree() { return state_->tree; }
 
 Result<> LayerImport::inline_bytes(std::span<const std::byte> data) {
   CHECK(!state_->in_file);
-  return state_->recipe.inline_bytes(data);
+  TRY(state_->recipe.inline_bytes(data));
+  return state_->check.inline_bytes(data);
 }
 
 Result<> LayerImport::begin_file(uint64_t size) {
@@ -46,9 +47,11 @@ Result<> LayerImport::begin_file(uint64_t size) {
 Result<> LayerImport::State::put_object(std::span<const std::byte> data) {
   if (all_zeros(data)) {
     TRY(recipe.zeros(data.size()));  // a hole: no extent covers it
+    TRY(check.zeros(data.size()));
   } else {
     ObjectId object = TRY(import->put(data));
     TRY(recipe.object(object, data.size()));
+    TRY(check.object(object, data.size()));
     extents.push_back(
         {.file_offset = cut, .length = data.size(), .object_offset = 0, .object = object});
   }
@@ -105,17 +108,7 @@ Result<> LayerImport::finish(const LayerRecord& record) {
   layer.record = record;
   layer.recipe = TRY(state_->recipe.finish(record.diff_id));
   layer.tree = TRY(state_->tree.finish());
-  TRY(state_->import->flush());
-  auto recipe = TRY(Recipe::parse(layer.recipe));
-  Sha256 hasher;
-  auto fetch = [&](const ObjectId& object, std::span<std::byte> data) {
-    return state_->import->fetch(object, data);
-  };
-  TRY(recipe.replay(fetch, [&](std::span<const std::byte> piece) -> Result<> {
-    hasher.update(piece);
-    return {};
-  }));
-  if (hasher.finish() != record.diff_id) return fail(EBADMSG, "layer", record.diff_id.text());
+  TRY(state_->check.finish(layer.recipe, record.diff_id));
   std::scoped_lock lock(state_->import->mutex);
   state_->import->finished.push_back(std::move(layer));
   return {};

@@ -88,6 +88,8 @@ Result<uint64_t> PackWriter::append(const ObjectId& object, std::span<const std:
 
 Result<> PackWriter::flush() {
   TRY(about(sys::pwrite_all(file_, buffer_, flushed_), pack_name(number_)));
+  // The disk works while we do; that it refuses is no matter, since seal() waits for all.
+  static_cast<void>(sys::start_writeback(file_, flushed_, buffer_.size()));
   flushed_ += buffer_.size();
   buffer_.clear();
   return {};

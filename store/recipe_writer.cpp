@@ -29,7 +29,8 @@ void append(std::vector<std::byte>& to, const void* data, size_t size) {
 struct RecipeWriter::State {
   std::unique_ptr<ZSTD_CCtx, FreeContext> zstd{ZSTD_createCCtx()};
   std::vector<std::byte> objects;
-  std::vector<std::byte> body;      // compressed
+  std::vector<std::byte> body;  // compressed
+  std::vector<std::byte> piece = std::vector<std::byte>(ZSTD_CStreamOutSize());
   std::vector<std::byte> verbatim;  // the run of inline bytes that is not written yet
   uint64_t object_count = 0;
   uint64_t tar_bytes = 0;
@@ -37,11 +38,9 @@ struct RecipeWriter::State {
   Result<> compress(std::span<const std::byte> data, ZSTD_EndDirective end) {
     ZSTD_inBuffer in{data.data(), data.size(), 0};
     for (;;) {
-      size_t before = body.size();
-      body.resize(before + ZSTD_CStreamOutSize());
-      ZSTD_outBuffer out{body.data() + before, body.size() - before, 0};
+      ZSTD_outBuffer out{piece.data(), piece.size(), 0};
       size_t left = ZSTD_compressStream2(zstd.get(), &out, &in, end);
-      body.resize(before + out.pos);
+      append(body, piece.data(), out.pos);
       if (ZSTD_isError(left) != 0) return fail(EIO, ZSTD_getErrorName(left));
       if (end == ZSTD_e_end ? left == 0 : in.pos == in.size) return {};
     }
