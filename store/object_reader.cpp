@@ -39,40 +39,45 @@ void ObjectReader::forget(const ObjectId& object) {
   part.located.erase(object);
 }
 
+Result<ObjectReader::Frame> ObjectReader::open_frame(const Place& place) {
+  Frame frame;
+  frame.pack = TRY(packs_.open(place.pack));
+  auto header = frame.pack->header(place.offset);
+  if (!header) {  // perhaps written since the pack was opened
+    frame.pack = TRY(packs_.reopen(place.pack));
+    header = frame.pack->header(place.offset);
+  }
+  frame.header = TRY(std::move(header));
+  return frame;
+}
+
 Result<> ObjectReader::read_frame(const Place& place, const ObjectId& object,
                                   std::span<std::byte> data) {
-  auto pack = TRY(packs_.open(place.pack));
-  auto header = pack->header(place.offset);
-  if (!header) {  // written since the pack was opened
-    pack = TRY(packs_.reopen(place.pack));
-    header = pack->header(place.offset);
-  }
-  if (!header) return std::unexpected(std::move(header).error());
-  if (!same_object(*header, object) || header->raw_bytes != data.size()) {
+  Frame frame = TRY(open_frame(place));
+  if (!same_object(frame.header, object) || frame.header.raw_bytes != data.size()) {
     return fail(EIO, "frame of another object", object.sha256.text());
   }
-  return pack->read_frame(place.offset, *header, data);
+  return frame.pack->read_frame(place.offset, frame.header, data);
 }
 
 std::optional<Located> ObjectReader::search(const ObjectId& object, std::span<std::byte> whole,
                                             Error& damage) {
   std::optional<Located> located;
   index_.find(object, [&](const Place& place) {
-    auto pack = packs_.open(place.pack);
-    if (!pack) return false;  // a pack that is gone: the entry is stale
-    auto header = (*pack)->header(place.offset);
-    if (header && !same_object(*header, object)) return false;
-    Result<> read;
-    if (header) {
-      read = (*pack)->read_frame(place.offset, *header, whole.first(header->raw_bytes));
-    } else {
-      read = std::unexpected(std::move(header).error());
+    auto frame = open_frame(place);
+    if (!frame) {
+      // A pack that is gone: the entry is stale.
+      if (frame.error().code != ENOENT) damage = std::move(frame).error();
+      return false;
     }
+    const FrameHeader& header = frame->header;
+    if (!same_object(header, object)) return false;
+    auto read = frame->pack->read_frame(place.offset, header, whole.first(header.raw_bytes));
     if (!read) {
       damage = std::move(read).error();
       return false;
     }
-    located = Located{.place = place, .bytes = header->raw_bytes};
+    located = Located{.place = place, .bytes = header.raw_bytes};
     return true;
   });
   return located;
@@ -97,10 +102,8 @@ Result<Located> ObjectReader::locate(const ObjectId& object, std::span<std::byte
 std::optional<Place> ObjectReader::find(const ObjectId& object) {
   std::optional<Place> place;
   index_.find(object, [&](const Place& candidate) {
-    auto pack = packs_.open(candidate.pack);
-    if (!pack) return false;
-    auto header = (*pack)->header(candidate.offset);
-    if (!header || !same_object(*header, object)) return false;
+    auto frame = open_frame(candidate);
+    if (!frame || !same_object(frame->header, object)) return false;
     place = candidate;
     return true;
   });
@@ -112,13 +115,14 @@ bool ObjectReader::has(const ObjectId& object, std::span<const std::byte> data) 
   std::vector<std::byte> stored;
   bool same = false;
   index_.find(object, [&](const Place& place) {
-    auto pack = packs_.open(place.pack);
-    if (!pack) return false;
-    auto header = (*pack)->header(place.offset);
-    if (!header || !same_object(*header, object) || header->raw_bytes != data.size()) return false;
+    auto frame = open_frame(place);
+    if (!frame || !same_object(frame->header, object)) return false;
+    const FrameHeader& header = frame->header;
+    if (header.raw_bytes != data.size()) return false;
     stored.resize(data.size());
-    same = (*pack)->read_frame(place.offset, *header, stored) && std::ranges::equal(stored, data);
-    if (same) remember(object, {.place = place, .bytes = header->raw_bytes});
+    same =
+        frame->pack->read_frame(place.offset, header, stored) && std::ranges::equal(stored, data);
+    if (same) remember(object, {.place = place, .bytes = header.raw_bytes});
     return same;
   });
   return same;

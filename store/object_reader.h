@@ -48,6 +48,12 @@ class ObjectReader {
     std::unordered_map<ObjectId, Located, ObjectHash> located;
   };
 
+  struct Frame {
+    std::shared_ptr<const PackReader> pack;
+    FrameHeader header{};
+  };
+
+  Result<Frame> open_frame(const Place& place);
   std::optional<Located> known(const ObjectId& object);
   void remember(const ObjectId& object, const Located& located);
   void forget(const ObjectId& object);

@@ -160,6 +160,16 @@ Result<> Store::remove_image(const Digest& id) {
   return {};
 }
 
+Result<StoreSizes> Store::sizes() const {
+  auto images = TRY(state_->catalog->images());
+  auto layers = TRY(state_->catalog->layers());
+  auto packs = TRY(state_->catalog->packs());
+  StoreSizes sizes{.images = images.size(), .layers = layers.size(), .packs = packs.size()};
+  for (const LayerRecord& layer : layers) sizes.tar_bytes += layer.tar_bytes;
+  for (const PackRecord& pack : packs) sizes.pack_bytes += pack.bytes;
+  return sizes;
+}
+
 Result<Fd> Store::open_spool() const { return sys::open_unnamed(state_->directory, O_RDWR, 0600); }
 
 Digest chain_id_of(std::span<const Digest> diff_ids) {

@@ -53,6 +53,15 @@ using ByteSink = std::function<Result<>(std::span<const std::byte>)>;
 
 class Import;
 
+// What a store holds and how much disk that takes.
+struct StoreSizes {
+  uint64_t images = 0;
+  uint64_t layers = 0;
+  uint64_t packs = 0;
+  uint64_t pack_bytes = 0;  // on disk
+  uint64_t tar_bytes = 0;   // of all layers, as they were loaded
+};
+
 class Store {
  public:
   // Opens the store in `directory`, making it (0700) when absent. EPROTONOSUPPORT: made by a newer
@@ -83,12 +92,15 @@ class Store {
   Result<std::optional<Digest>> tag(std::string_view name) const;
   Result<> set_tag(std::string_view name, const Digest& image);  // ENOENT: no such image
   Result<bool> remove_tag(std::string_view name);                // false: was not there
-  // Forgets the image, its tags, and the layers no other image has. Space comes back with gc. Never
-  // refuses: who uses an image is the engine's business.
+  // Forgets the image, its tags, and the layers no other image has. ENOENT: no such image. Never
+  // refuses: who uses an image is the engine's business. Packs that nothing refers to any more go
+  // at once unless an import is running; space within packs comes back with gc.
   Result<> remove_image(const Digest& id);
 
   // An unnamed, empty file on the store's file system, for input that has to wait somewhere.
   Result<Fd> open_spool() const;
+
+  Result<StoreSizes> sizes() const;
 
   // Starts writing. Several imports, in one process or many, may run side by side.
   Result<Import> begin_import();

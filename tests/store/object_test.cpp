@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where objects are cut, kept and found: chunker, index and reader.
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "store/chunker.h"
+#include "store/object_reader.h"
+#include "tests/store/sample_layer.h"
+
+namespace lyr::store {
+namespace {
+
+std::vector<size_t> cuts_of(std::string_view content) {
+  std::vector<size_t> cuts;
+  auto rest = std::as_bytes(std::span(content));
+  while (!rest.empty()) {
+    size_t length = first_chunk(rest);
+    cuts.push_back(length);
+    rest = rest.subspan(length);
+  }
+  return cuts;
+}
+
+TEST(ChunkerTest, KeepsItsBoundsAndItsAverage) {
+  auto cuts = cuts_of(content_of(32 << 20, 1));
+  for (size_t i = 0; i + 1 < cuts.size(); ++i) {
+    EXPECT_GE(cuts[i], chunk_bytes_min);
+    EXPECT_LE(cuts[i], chunk_bytes_max);
+  }
+  size_t average = (size_t{32} << 20) / cuts.size();
+  EXPECT_GT(average, chunk_bytes_average / 2);
+  EXPECT_LT(average, chunk_bytes_average * 2);
+}
+
+TEST(ChunkerTest, CutsEqualBytesAtEqualPlacesAfterAnInsertion) {
+  std::string content = content_of(8 << 20, 2);
+  auto before = cuts_of(content);
+  auto after = cuts_of("an insertion" + content);
+  size_t same = 0;
+  while (same < std::min(before.size(), after.size()) &&
+         before[before.size() - 1 - same] == after[after.size() - 1 - same]) {
+    ++same;
+  }
+  EXPECT_GT(same, before.size() - 10);
+}
+
+class ObjectTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    path_ = testing::TempDir() + "lyr-object-XXXXXX";
+    ASSERT_NE(::mkdtemp(path_.data()), nullptr);
+    directory_ = must(sys::open(path_.c_str(), O_RDONLY | O_DIRECTORY));
+  }
+  void TearDown() override { must(sys::remove_all_at(sys::cwd(), path_.c_str())); }
+
+  std::string path_;
+  Fd directory_;
+};
+
+ObjectId object_of(std::string_view content) {
+  return ObjectId::of(std::as_bytes(std::span(content)));
+}
+
+TEST_F(ObjectTest, TwoContentsWithOneKeyStayTwoObjects) {
+  std::string one = content_of(1000, 1);
+  std::string two = content_of(2000, 2);
+  ObjectId one_id = object_of(one);
+  ObjectId two_id = object_of(two);
+  two_id.xxh3_low = one_id.xxh3_low;  // as an attacker would make them
+  two_id.xxh3_high = one_id.xxh3_high;
+
+  Catalog catalog = must(Catalog::open(path_));
+  auto index = must(Index::open(directory_));
+  PackWriter writer = must(PackWriter::create(directory_));
+  must(writer.append(one_id, std::as_bytes(std::span(one))));
+  must(writer.append(two_id, std::as_bytes(std::span(two))));
+  PackRecord pack{.number = writer.number(), .bytes = must(writer.seal())};
+  must(catalog.commit({.packs = {&pack, 1}}));
+
+  ObjectReader reader(directory_, *index, catalog);
+  std::string got(2000, '\0');
+  auto bytes = std::as_writable_bytes(std::span(got));
+  EXPECT_EQ(must(reader.read(two_id, 0, bytes)), 2000u);
+  EXPECT_EQ(got, two);
+  EXPECT_EQ(must(reader.read(one_id, 0, bytes)), 1000u);
+  EXPECT_EQ(got.substr(0, 1000), one);
+  EXPECT_TRUE(reader.has(one_id, std::as_bytes(std::span(one))));
+
+  ObjectId third = one_id;  // the key is here, the content is not
+  third.sha256 = Digest::of("another");
+  auto read = reader.read(third, 0, bytes);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, EIO);
+}
+
+std::vector<IndexEntry> entries_of(uint64_t from, uint64_t count) {
+  std::vector<IndexEntry> entries;
+  for (uint64_t i = from; i < from + count; ++i) {
+    entries.push_back({i * 0x9e3779b97f4a7c15u, i, {.pack = i, .offset = i + 1}});
+  }
+  return entries;
+}
+
+bool finds(Index& index, const IndexEntry& entry) {
+  ObjectId id{.sha256 = {}, .xxh3_low = entry.xxh3_low, .xxh3_high = entry.xxh3_high};
+  bool found = false;
+  index.find(id, [&](const Place& place) {
+    found = place.pack == entry.place.pack && place.offset == entry.place.offset;
+    return found;
+  });
+  return found;
+}
+
+TEST_F(ObjectTest, AnIndexGrowsAndItsOtherUsersFollow) {
+  auto index = must(Index::open(directory_));
+  auto other = must(Index::open(directory_));
+  auto entries = entries_of(1, 150000);  // more than the first table has slots
+  for (size_t i = 0; i < entries.size(); i += 30000) {
+    must(index->add(std::span(entries).subspan(i, 30000), i + 1));
+  }
+  EXPECT_EQ(other->sequence(), 120001u);
+  for (const IndexEntry& entry : entries) ASSERT_TRUE(finds(*other, entry));
+  EXPECT_FALSE(finds(*other, entries_of(900000, 1)[0]));
+}
+
+TEST_F(ObjectTest, AnIndexIsWrittenBySeveralAtOnce) {
+  auto entries = entries_of(1, 40000);
+  {
+    std::vector<std::jthread> threads;
+    for (size_t part = 0; part < 4; ++part) {
+      threads.emplace_back([&, part] {
+        auto index = must(Index::open(directory_));
+        for (size_t i = part * 10000; i < (part + 1) * 10000; i += 100) {
+          must(index->add(std::span(entries).subspan(i, 100), 1));
+        }
+      });
+    }
+  }
+  auto index = must(Index::open(directory_));
+  for (const IndexEntry& entry : entries) ASSERT_TRUE(finds(*index, entry));
+}
+
+}  // namespace
+}  // namespace lyr::store
