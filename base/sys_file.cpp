@@ -91,6 +91,12 @@ Result<Fd> dup(const Fd& fd, int from) {
   return descriptor(::fcntl(fd.get(), F_DUPFD_CLOEXEC, from), "fcntl(F_DUPFD_CLOEXEC)");
 }
 
+Result<std::string> working_directory() {
+  char path[4096];
+  if (::getcwd(path, sizeof path) == nullptr) return fail_errno("getcwd");
+  return std::string(path);
+}
+
 Result<Fd> open_unnamed(const Fd& dir, int flags, mode_t mode) {
   return open_at(dir, ".", flags | O_TMPFILE, mode);
 }

@@ -34,6 +34,8 @@ Result<Fd> open_in_root(const Fd& dir, const char* path, int flags, mode_t mode 
 Result<Fd> reopen(const Fd& fd, int flags);
 // A second descriptor of the same open file, the lowest free number from `from` on.
 Result<Fd> dup(const Fd& fd, int from = 0);
+// The current directory, absolute.
+Result<std::string> working_directory();
 // An unnamed file in `dir` (O_TMPFILE); link_fd gives it a name.
 Result<Fd> open_unnamed(const Fd& dir, int flags, mode_t mode);
 Result<> link_fd(const Fd& fd, const Fd& dir, const char* name);

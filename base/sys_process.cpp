@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -181,6 +182,8 @@ Result<> nap(int milliseconds) {
 }
 
 Result<> new_session_id() { return check(::setsid(), "setsid"); }
+
+void set_umask(mode_t mask) { ::umask(mask); }
 
 Result<> chdir(const char* path) { return check(::chdir(path), "chdir"); }
 

@@ -83,6 +83,7 @@ Result<> set_rlimit_of(pid_t pid, int resource, const struct rlimit& limit);
 Result<> nap(int milliseconds);
 Result<> new_session_id();  // setsid
 Result<> chdir(const char* path);
+void set_umask(mode_t mask);
 Result<> fchdir(const Fd& dir);
 // The working directory. Where it is outside the root it starts with "(unreachable)".
 Result<std::string> getcwd();
