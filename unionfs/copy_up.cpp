@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copy-up: an object of the lower side gets its place in the upper one. It is made whole in the
+// work directory and then given its name (all its names, for a file that has several), so that no
+// crash leaves half of it in sight.
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+
+#include "base/sys_file.h"
+#include "unionfs/union.h"
+
+namespace lyr::unionfs {
+namespace {
+
+constexpr size_t copy_bytes = 1 << 20;
+
+}  // namespace
+
+Result<> Union::copy_attributes(Ino ino, const char* name) {
+  store::TreeAttr attr = lower_->attr(ino);
+  const Fd& work = *upper_.work();
+  bool symlink = S_ISLNK(attr.mode);
+  if (ownership_ == Ownership::real) TRY(sys::chown_at(work, name, attr.uid, attr.gid));
+  Fd object = TRY(sys::open_at(work, name, O_PATH | O_NOFOLLOW));
+  if (!symlink) {
+    TRY(sys::chmod_at(work, name, attr.mode & 07777));  // after chown, which takes suid away
+    for (uint32_t i = 0; i < lower_->xattr_count(ino); ++i) {
+      store::TreeXattr xattr = lower_->xattr(ino, i);
+      if (is_internal_xattr(xattr.name)) continue;
+      auto set = sys::set_xattr(object, std::string(xattr.name).c_str(), xattr.value);
+      // What the upper's file system or our rights do not allow is lost, as with overlayfs on such
+      // a one.
+      if (!set && set.error().code != EOPNOTSUPP && set.error().code != EPERM) return set;
+    }
+    bool may_mark = S_ISREG(attr.mode) || S_ISDIR(attr.mode) || upper_.format().trusted;
+    if (may_mark) TRY(upper_.set_mark(object, lower_ino_mark, std::to_string(ino)));
+    if (ownership_ == Ownership::in_xattr && may_mark) {
+      char mode[16];
+      std::snprintf(mode, sizeof mode, "%o", attr.mode & 07777);
+      std::string owner = std::to_string(attr.uid) + ":" + std::to_string(attr.gid) + ":" + mode;
+      TRY(sys::set_xattr(object, override_stat_name, owner));
+    }
+  }
+  struct timespec times[2] = {{static_cast<time_t>(attr.mtime_seconds), attr.mtime_nanoseconds},
+                              {static_cast<time_t>(attr.mtime_seconds), attr.mtime_nanoseconds}};
+  return sys::utimens_at(work, name, times);
+}
+
+Result<> Union::copy_content(Node& node, const Fd& to) {
+  uint64_t size = lower_->attr(node.lower).size;
+  std::vector<std::byte> buffer(std::min<uint64_t>(copy_bytes, size));
+  for (uint64_t at = lower_->next_data(node.lower, 0); at < size;) {
+    uint64_t end = std::min(lower_->next_hole(node.lower, at), size);
+    while (at < end) {
+      auto piece = std::span(buffer).first(std::min<uint64_t>(buffer.size(), end - at));
+      size_t got = TRY(lower_->read(node.lower, at, piece));
+      if (got == 0) return fail(EIO, "copy-up");
+      TRY(sys::pwrite_all(to, piece.first(got), at));
+      at += got;
+    }
+    at = lower_->next_data(node.lower, at);
+  }
+  return sys::truncate(to, size);
+}
+
+Result<std::string> Union::build_copy(Node& node, bool with_content) {
+  store::TreeAttr attr = lower_->attr(node.lower);
+  std::string name = upper_.temporary_name();
+  const Fd& work = *upper_.work();
+  switch (attr.mode & S_IFMT) {
+    case S_IFREG: {
+      Fd file = TRY(sys::open_at(work, name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600));
+      if (with_content) TRY(copy_content(node, file));
+      break;
+    }
+    case S_IFDIR:
+      TRY(sys::mkdir_at(work, name.c_str(), 0700));
+      break;
+    case S_IFLNK: {
+      std::string target(lower_->symlink_target(node.lower));
+      TRY(sys::symlink_at(target.c_str(), work, name.c_str()));
+      break;
+    }
+    default:
+      TRY(sys::mknod_at(work, name.c_str(), attr.mode & S_IFMT,
+                        makedev(attr.device_major, attr.device_minor)));
+  }
+  TRY(copy_attributes(node.lower, name.c_str()));
+  return name;
+}
+
+// Where the union shows a lower directory; null when it does not. A directory that was moved is
+// found by its node.
+Node* Union::union_directory(Ino lower) {
+  if (lower == root_ino) return nodes_.root().lower == root_ino ? &nodes_.root() : nullptr;
+  Node* parent = union_directory(lower_->parent(lower));
+  if (parent == nullptr) return nullptr;
+  auto at = child(*parent, lower_name(*lower_, lower));
+  return at && *at != nullptr && (*at)->type == S_IFDIR && (*at)->lower == lower ? *at : nullptr;
+}
+
+// The names under which the union still shows a lower file with several.
+Result<std::vector<Link>> Union::aliases_of(Node& node) {
+  std::vector<Link> visible;
+  for (uint32_t i = 0; i < lower_->alias_count(node.lower); ++i) {
+    store::TreeAlias alias = lower_->alias(node.lower, i);
+    Node* directory = union_directory(alias.directory);
+    if (directory == nullptr) continue;
+    auto shown = TRY(show(*directory, alias.name));
+    if (shown && !shown->in_upper && shown->lower == node.lower) {
+      visible.push_back({directory, std::string(alias.name)});
+    }
+  }
+  for (const Link& link : node.links) {  // in directories that were moved
+    auto same = [&](const Link& other) {
+      return other.parent == link.parent && other.name == link.name;
+    };
+    if (std::ranges::none_of(visible, same)) visible.push_back(link);
+  }
+  return visible;
+}
+
+uint32_t Union::visible_links(Node& node) {
+  auto visible = aliases_of(node);
+  return visible ? static_cast<uint32_t>(visible->size()) : 1;
+}
+
+Result<> Union::copy_up(Node& node, bool with_content) {
+  if (node.in_upper) return {};
+  if (node.type == S_IFDIR) return copy_up_directory(node);
+  std::vector<Link> names = node.links;
+  if (lower_->alias_count(node.lower) > 1) names = TRY(aliases_of(node));
+  for (const Link& name : names) TRY(copy_up_directory(*name.parent));
+  const Fd& work = *upper_.work();
+  auto built = build_copy(node, with_content);
+  if (!built) {
+    static_cast<void>(sys::unlink_at(work, ("t" + std::to_string(upper_.temporaries())).c_str()));
+    return std::unexpected(std::move(built).error());
+  }
+  auto status = TRY(sys::stat_at(work, built->c_str()));
+  for (size_t i = 0; i + 1 < names.size(); ++i) {
+    auto fd = TRY(directory_fd(*names[i].parent));
+    TRY(sys::link_at(work, built->c_str(), *fd, names[i].name.c_str()));
+    TRY(load(*names[i].parent));
+    add_name(*names[i].parent, names[i].name, false);
+  }
+  if (names.empty()) {  // unlinked while in use: it lives on without a name
+    Fd fd = TRY(sys::open_at(work, built->c_str(), O_PATH | O_NOFOLLOW));
+    node.held = std::make_shared<const Fd>(std::move(fd));
+    ++held_count_;
+    TRY(sys::unlink_at(work, built->c_str()));
+  } else {
+    auto fd = TRY(directory_fd(*names.back().parent));
+    TRY(load(*names.back().parent));
+    TRY(sys::rename_at(work, built->c_str(), *fd, names.back().name.c_str()));
+    add_name(*names.back().parent, names.back().name, false);
+  }
+  node.in_upper = true;
+  node.upper_ino = status.st_ino;
+  nodes_.index(node);
+  return {};
+}
+
+Result<> Union::copy_up_directory(Node& directory) {
+  if (directory.in_upper) return {};
+  if (directory.links.empty()) return fail(ENOENT, "copy-up");
+  Link link = directory.links.front();
+  TRY(copy_up_directory(*link.parent));
+  auto parent = TRY(directory_fd(*link.parent));
+  TRY(load(*link.parent));
+  TRY(load(directory));
+  // Copying something up is no change of the directory it is in.
+  auto before = TRY(sys::stat(*parent));
+  std::string built = TRY(build_copy(directory, true));
+  TRY(sys::rename_at(*upper_.work(), built.c_str(), *parent, link.name.c_str()));
+  struct timespec times[2] = {before.st_atim, before.st_mtim};
+  TRY(sys::utimens_at(*parent, ".", times));
+  add_name(*link.parent, link.name, false);
+  directory.in_upper = true;
+  return {};
+}
+
+}  // namespace lyr::unionfs

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// The upper's objects by descriptor. Directories and file contents stay open for a while, a bounded
+// number of them; every one is reached from its parent's descriptor, never by a path.
+#include <algorithm>
+
+#include "base/sys_file.h"
+#include "unionfs/union.h"
+
+namespace lyr::unionfs {
+namespace {
+
+constexpr size_t cached_fds_max = 384;
+
+}  // namespace
+
+void Union::remember_fd(Node& node, bool data) {
+  if (open_fds_.size() >= cached_fds_max) {
+    // The older half goes. Whoever uses one of them still shares it.
+    size_t half = open_fds_.size() / 2;
+    for (size_t i = 0; i < half; ++i) {
+      Node* old = nodes_.find(open_fds_[i].first);
+      if (old == nullptr || old == &node) continue;
+      if (open_fds_[i].second) {
+        old->data.reset();
+      } else if (old->type == S_IFDIR && !old->links.empty()) {
+        old->held.reset();
+      }
+    }
+    open_fds_.erase(open_fds_.begin(), open_fds_.begin() + static_cast<ptrdiff_t>(half));
+  }
+  open_fds_.emplace_back(node.id, data);
+}
+
+Result<SharedFd> Union::directory_fd(Node& directory) {
+  if (directory.id == root_id) return upper_.root();
+  if (directory.held) return directory.held;
+  if (directory.links.empty()) return fail(ENOENT, "directory");
+  auto parent = TRY(directory_fd(*directory.links.front().parent));
+  const std::string& name = directory.links.front().name;
+  Fd fd = TRY(sys::open_at(*parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  directory.held = std::make_shared<const Fd>(std::move(fd));
+  remember_fd(directory, false);
+  return directory.held;
+}
+
+Result<SharedFd> Union::object(Node& node) {
+  if (node.type == S_IFDIR) return directory_fd(node);
+  if (node.held) return node.held;
+  SharedFd parent = upper_.work();
+  std::string name = node.orphan;
+  if (!node.links.empty()) {
+    parent = TRY(directory_fd(*node.links.front().parent));
+    name = node.links.front().name;
+  }
+  Fd fd = TRY(sys::open_at(*parent, name.c_str(), O_PATH | O_NOFOLLOW));
+  return std::make_shared<const Fd>(std::move(fd));
+}
+
+Result<SharedFd> Union::data_fd(Node& node) {
+  if (node.data) return node.data;
+  auto fd = TRY(object(node));
+  Fd data = TRY(sys::reopen(*fd, O_RDWR));
+  node.data = std::make_shared<const Fd>(std::move(data));
+  remember_fd(node, true);
+  return node.data;
+}
+
+}  // namespace lyr::unionfs

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "unionfs/format.h"
+
+#include <charconv>
+
+#include "base/sys_file.h"
+
+namespace lyr::unionfs {
+namespace {
+
+constexpr std::string_view acl_prefix = "system.posix_acl_";
+
+std::string_view mark_of(std::string_view name) {
+  if (name.starts_with(trusted_prefix)) return name.substr(trusted_prefix.size());
+  if (name.starts_with(user_prefix)) return name.substr(user_prefix.size());
+  return {};
+}
+
+void take_mark(Marks& marks, std::string_view mark, const std::string& value) {
+  if (mark == opaque_mark) {
+    marks.opaque = value == "y";
+    marks.file_whiteouts = value == "x";
+  } else if (mark == redirect_mark) {
+    marks.redirect = value;
+  } else if (mark == whiteout_mark) {
+    marks.whiteout = true;
+  } else if (mark == lower_ino_mark) {
+    std::from_chars(value.data(), value.data() + value.size(), marks.lower_ino);
+  }
+}
+
+}  // namespace
+
+std::string Format::name(std::string_view mark) const {
+  return std::string(trusted ? trusted_prefix : user_prefix).append(mark);
+}
+
+Result<Marks> read_marks(const Fd& fd) {
+  Marks marks;
+  auto names = sys::list_xattrs(fd);
+  if (!names && names.error().code == EOPNOTSUPP) return marks;
+  if (!names) return Failure(std::move(names).error());
+  for (const std::string& name : *names) {
+    std::string_view mark = mark_of(name);
+    if (mark.empty()) continue;
+    take_mark(marks, mark, TRY(sys::get_xattr(fd, name.c_str())));
+  }
+  return marks;
+}
+
+bool is_internal_xattr(std::string_view name) {
+  return name.starts_with(trusted_prefix) || name.starts_with(user_prefix) ||
+         name.starts_with(acl_prefix) || name == override_stat_name;
+}
+
+}  // namespace lyr::unionfs

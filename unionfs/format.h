@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// overlayfs's on-disk words (Linux, Documentation/filesystems/overlayfs.rst): both prefixes are
+// read, one is written. What is spelled here is never shown to the container nor settable by it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "store/tree.h"
+
+namespace lyr::unionfs {
+
+constexpr std::string_view trusted_prefix = "trusted.overlay.";
+constexpr std::string_view user_prefix = "user.overlay.";
+
+// After the prefix.
+constexpr std::string_view opaque_mark = "opaque";  // "y"; "x": may hold whiteouts made as files
+constexpr std::string_view redirect_mark =
+    "redirect";  // the lower directory, absolute or a sibling
+constexpr std::string_view whiteout_mark = "whiteout";  // on an empty file: a whiteout
+constexpr std::string_view lower_ino_mark =
+    "lyr_ino";  // ours: the inode number from before copy-up
+
+// fuse-overlayfs's "uid:gid:mode", for uppers whose owner is one id.
+constexpr const char* override_stat_name = "user.containers.override_stat";
+
+// Where whiteouts may be device nodes and which prefix marks have.
+struct Format {
+  bool trusted = false;
+  bool device_whiteouts = true;
+
+  std::string name(std::string_view mark) const;
+};
+
+// What the marks on one upper object say.
+struct Marks {
+  bool opaque = false;
+  bool file_whiteouts = false;  // whiteouts may be files here
+  std::string redirect;         // empty: none
+  store::Ino lower_ino = store::no_ino;
+  bool whiteout = false;
+};
+// `fd` may be O_PATH. A file system without xattrs has no marks.
+Result<Marks> read_marks(const Fd& fd);
+
+// An attribute the container may neither see nor set. ACLs are among them: they are not enforced
+// here, so they are not pretended either.
+bool is_internal_xattr(std::string_view name);
+
+}  // namespace lyr::unionfs

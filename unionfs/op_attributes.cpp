@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// setattr and extended attributes.
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "base/sys_file.h"
+#include "unionfs/union.h"
+
+namespace lyr::unionfs {
+
+// Where an upper object can be named for calls that take no O_PATH descriptor.
+Result<Union::Place> Union::place(Node& node) {
+  Place place;
+  if (node.type == S_IFDIR) {
+    place.directory = TRY(directory_fd(node));
+    place.name = ".";
+  } else if (!node.links.empty()) {
+    place.directory = TRY(directory_fd(*node.links.front().parent));
+    place.name = node.links.front().name;
+  } else if (!node.orphan.empty()) {
+    place.directory = upper_.work();
+    place.name = node.orphan;
+  } else {
+    // Without a name: through its descriptor's magic link.
+    place.directory = proc_fds_;
+    place.name = std::to_string(node.held->get());
+    place.by_descriptor = true;
+  }
+  return place;
+}
+
+Result<> Union::change_owner(Node& node, const Place& place, const AttributeChange& change) {
+  if (!change.uid && !change.gid) return {};
+  if (ownership_ == Ownership::in_xattr) return {};  // there is one owner
+  auto uid = static_cast<uid_t>(change.uid.value_or(UINT32_MAX));
+  auto gid = static_cast<gid_t>(change.gid.value_or(UINT32_MAX));
+  static_cast<void>(node);
+  return sys::chown_at(*place.directory, place.name.c_str(), uid, gid,
+                       place.by_descriptor ? 0 : AT_SYMLINK_NOFOLLOW);
+}
+
+Result<struct stat> Union::setattr(uint64_t id, const AttributeChange& change) {
+  std::scoped_lock lock(mutex_);
+  Node* node = TRY(find(id));
+  bool emptied = change.size && *change.size == 0;
+  TRY(copy_up(*node, !emptied));
+  auto where = TRY(place(*node));
+  TRY(change_owner(*node, where, change));
+  if (change.mode && node->type != S_IFLNK) {
+    TRY(sys::chmod_at(*where.directory, where.name.c_str(), *change.mode & 07777));
+  }
+  if (change.size) {
+    auto fd = TRY(data_fd(*node));
+    TRY(sys::truncate(*fd, *change.size));
+  }
+  if (change.atime || change.mtime) {
+    struct timespec keep{0, UTIME_OMIT};
+    struct timespec times[2] = {change.atime.value_or(keep), change.mtime.value_or(keep)};
+    TRY(sys::utimens_at(*where.directory, where.name.c_str(), times,
+                        where.by_descriptor ? 0 : AT_SYMLINK_NOFOLLOW));
+  }
+  return attr(*node);
+}
+
+Result<std::string> Union::get_xattr(uint64_t id, const std::string& name) {
+  if (is_internal_xattr(name))
+    return fail(name.starts_with("system.") ? EOPNOTSUPP : ENODATA, "getxattr");
+  std::scoped_lock lock(mutex_);
+  Node* node = TRY(find(id));
+  if (node->in_upper) {
+    if (node->type == S_IFLNK) return fail(ENODATA, "getxattr");
+    auto fd = TRY(object(*node));
+    return sys::get_xattr(*fd, name.c_str());
+  }
+  for (uint32_t i = 0; i < lower_->xattr_count(node->lower); ++i) {
+    store::TreeXattr xattr = lower_->xattr(node->lower, i);
+    if (xattr.name == name) return std::string(xattr.value);
+  }
+  return fail(ENODATA, "getxattr");
+}
+
+Result<std::vector<std::string>> Union::list_xattrs(uint64_t id) {
+  std::scoped_lock lock(mutex_);
+  Node* node = TRY(find(id));
+  std::vector<std::string> names;
+  if (!node->in_upper) {
+    for (uint32_t i = 0; i < lower_->xattr_count(node->lower); ++i) {
+      names.emplace_back(lower_->xattr(node->lower, i).name);
+    }
+  } else if (node->type != S_IFLNK) {
+    auto fd = TRY(object(*node));
+    names = TRY(sys::list_xattrs(*fd));
+  }
+  std::erase_if(names, [](const std::string& name) { return is_internal_xattr(name); });
+  return names;
+}
+
+Result<> Union::set_xattr(uint64_t id, const std::string& name, std::string_view value, int flags) {
+  if (is_internal_xattr(name))
+    return fail(name.starts_with("system.") ? EOPNOTSUPP : EPERM, "setxattr");
+  std::scoped_lock lock(mutex_);
+  Node* node = TRY(find(id));
+  if (node->type == S_IFLNK) return fail(EPERM, "setxattr");
+  TRY(copy_up(*node));
+  auto fd = TRY(object(*node));
+  return sys::set_xattr(*fd, name.c_str(), value, flags);
+}
+
+Result<> Union::remove_xattr(uint64_t id, const std::string& name) {
+  if (is_internal_xattr(name))
+    return fail(name.starts_with("system.") ? EOPNOTSUPP : ENODATA, "removexattr");
+  std::scoped_lock lock(mutex_);
+  Node* node = TRY(find(id));
+  if (node->type == S_IFLNK) return fail(EPERM, "removexattr");
+  if (!node->in_upper) {
+    bool present = false;
+    for (uint32_t i = 0; i < lower_->xattr_count(node->lower); ++i) {
+      present |= lower_->xattr(node->lower, i).name == name;
+    }
+    if (!present) return fail(ENODATA, "removexattr");
+  }
+  TRY(copy_up(*node));
+  auto fd = TRY(object(*node));
+  return sys::remove_xattr(*fd, name.c_str());
+}
+
+}  // namespace lyr::unionfs

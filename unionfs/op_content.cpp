@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is done to a file's bytes. The lock is held only to find out where they are.
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "base/sys_file.h"
+#include "unionfs/union.h"
+
+namespace lyr::unionfs {
+namespace {
+
+constexpr size_t copy_bytes = 256 << 10;
+
+// Bits that a change of content by another takes away (HANDLE_KILLPRIV_V2 leaves it to us).
+Result<> drop_privilege_bits(const Fd& file) {
+  auto status = TRY(sys::stat(file));
+  uint32_t mode = status.st_mode & 07777;
+  uint32_t without = mode & ~uint32_t{S_ISUID};
+  if ((mode & S_IXGRP) != 0) without &= ~uint32_t{S_ISGID};
+  if (without != mode) TRY(sys::chmod(file, without));
+  auto removed = sys::remove_xattr(file, "security.capability");
+  if (!removed && removed.error().code != ENODATA && removed.error().code != EOPNOTSUPP)
+    return removed;
+  return {};
+}
+
+}  // namespace
+
+Result<Content> Union::content(Node& node, bool to_write) {
+  if (node.type != S_IFREG) return fail(node.type == S_IFDIR ? EISDIR : EINVAL, "content");
+  if (to_write) TRY(copy_up(node));
+  Content content;
+  if (node.in_upper) {
+    content.upper = TRY(data_fd(node));
+  } else {
+    content.lower = node.lower;
+  }
+  return content;
+}
+
+Result<Content> Union::locate(uint64_t id, bool to_write) {
+  std::scoped_lock lock(mutex_);
+  Node* node = TRY(find(id));
+  return content(*node, to_write);
+}
+
+Result<size_t> Union::read(uint64_t id, uint64_t offset, std::span<std::byte> data) {
+  auto from = TRY(locate(id, false));
+  if (!from.upper) return lower_->read(from.lower, offset, data);
+  size_t done = 0;
+  while (done < data.size()) {
+    size_t got = TRY(sys::pread(*from.upper, data.subspan(done), offset + done));
+    if (got == 0) break;
+    done += got;
+  }
+  return done;
+}
+
+Result<size_t> Union::write(uint64_t id, uint64_t offset, std::span<const std::byte> data,
+                            bool drop_privileges) {
+  auto to = TRY(locate(id, true));
+  if (drop_privileges) TRY(drop_privilege_bits(*to.upper));
+  TRY(sys::pwrite_all(*to.upper, data, offset));
+  return data.size();
+}
+
+Result<> Union::fallocate(uint64_t id, int mode, uint64_t offset, uint64_t length) {
+  auto to = TRY(locate(id, true));
+  return sys::fallocate(*to.upper, mode, offset, length);
+}
+
+Result<uint64_t> Union::seek(uint64_t id, uint64_t offset, int whence) {
+  auto in = TRY(locate(id, false));
+  if (in.upper) return sys::seek(*in.upper, offset, whence);
+  uint64_t size = lower_->attr(in.lower).size;
+  if (offset >= size) return fail(ENXIO, "lseek");
+  if (whence == SEEK_HOLE) return std::min(lower_->next_hole(in.lower, offset), size);
+  uint64_t data = lower_->next_data(in.lower, offset);
+  return data >= size ? Result<uint64_t>(fail(ENXIO, "lseek")) : Result<uint64_t>(data);
+}
+
+Result<size_t> Union::copy_range(uint64_t from_id, uint64_t from_offset, uint64_t to_id,
+                                 uint64_t to_offset, size_t length) {
+  auto from = TRY(locate(from_id, false));
+  auto to = TRY(locate(to_id, true));
+  if (from.upper)
+    return sys::copy_file_range(*from.upper, from_offset, *to.upper, to_offset, length);
+  std::vector<std::byte> buffer(std::min(length, copy_bytes));
+  size_t done = 0;
+  while (done < length) {
+    auto piece = std::span(buffer).first(std::min(buffer.size(), length - done));
+    size_t got = TRY(lower_->read(from.lower, from_offset + done, piece));
+    if (got == 0) break;
+    TRY(sys::pwrite_all(*to.upper, piece.first(got), to_offset + done));
+    done += got;
+  }
+  return done;
+}
+
+Result<> Union::fsync(uint64_t id, bool data_only) {
+  SharedFd fd;
+  {
+    std::scoped_lock lock(mutex_);
+    Node* node = TRY(find(id));
+    if (!node->in_upper) return {};  // the lower is durable already
+    fd = node->type == S_IFDIR ? TRY(directory_fd(*node)) : TRY(data_fd(*node));
+  }
+  return data_only ? sys::fdatasync(*fd) : sys::fsync(*fd);
+}
+
+}  // namespace lyr::unionfs

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// readdir: a name keeps its cookie as long as the directory is in use, whatever comes and goes
+// around it. The lower's names have their index, names of the upper alone follow in the order they
+// came.
+#include "unionfs/union.h"
+
+namespace lyr::unionfs {
+namespace {
+
+// Cookies: 1 ".", 2 "..", then the lower's, then the upper's.
+constexpr uint64_t self_cookie = 1;
+constexpr uint64_t parent_cookie = 2;
+constexpr uint64_t upper_cookie_base = uint64_t{1} << 32;
+
+}  // namespace
+
+Result<> Union::readdir(uint64_t id, uint64_t cookie, bool attributes,
+                        const std::function<bool(const Entry&)>& each) {
+  std::scoped_lock lock(mutex_);
+  Node* directory = TRY(find_directory(id));
+  auto* state = TRY(load(*directory));
+  // False: `each` wants no more.
+  auto give = [&](const std::string& name, uint64_t at) -> Result<bool> {
+    Node* node = TRY(child(*directory, name));
+    if (node == nullptr) return true;
+    Entry entry{.name = name, .cookie = at, .found = {}};
+    entry.found.attr.st_ino = node->ino;
+    entry.found.attr.st_mode = node->type;
+    if (attributes) entry.found.attr = TRY(attr(*node));
+    entry.found.node = attributes ? node->id : 0;
+    if (!each(entry)) return false;
+    if (attributes) ++node->lookups;
+    return true;
+  };
+  Node& parent = directory->links.empty() ? *directory : *directory->links.front().parent;
+  for (auto [name, at, node] :
+       {std::tuple{".", self_cookie, directory}, {"..", parent_cookie, &parent}}) {
+    if (cookie >= at) continue;
+    Entry entry{.name = name, .cookie = at, .found = {}};
+    entry.found.attr.st_ino = node->ino;
+    entry.found.attr.st_mode = S_IFDIR;
+    if (!each(entry)) return {};
+  }
+  uint32_t count = directory->lower == no_ino ? 0 : lower_->entry_count(directory->lower);
+  if (cookie < upper_cookie_base) {
+    uint64_t first = cookie > parent_cookie ? cookie - parent_cookie : 0;
+    for (uint64_t i = first; i < count; ++i) {
+      std::string name(lower_->entry(directory->lower, static_cast<uint32_t>(i)).name);
+      auto above = state->names.find(name);
+      if (above != state->names.end() && above->second.whiteout) continue;
+      bool more = TRY(give(name, parent_cookie + i + 1));
+      if (!more) return {};
+    }
+    cookie = upper_cookie_base;
+  }
+  for (auto at = state->order.upper_bound(cookie - upper_cookie_base); at != state->order.end();
+       ++at) {
+    auto above = state->names.find(at->second);
+    if (above->second.whiteout || lower_has(*directory, at->second)) continue;
+    bool more = TRY(give(at->second, upper_cookie_base + at->first));
+    if (!more) return {};
+  }
+  return {};
+}
+
+}  // namespace lyr::unionfs

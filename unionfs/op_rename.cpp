@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// rename: the object moves by one rename of the upper; where the lower side has the old name, the
+// same call leaves a whiteout. A merged directory takes its lower part along by a redirect mark
+// (overlayfs's redirect_dir).
+#include <sys/xattr.h>
+
+#include "base/sys_file.h"
+#include "unionfs/union.h"
+
+namespace lyr::unionfs {
+
+// Makes `node` movable to that name: wholly in the upper, and not to be merged with what the lower
+// has there.
+Result<> Union::prepare_move(Node& node, Node& to, std::string_view name) {
+  TRY(copy_up(node));
+  if (node.type != S_IFDIR) return {};
+  auto fd = TRY(directory_fd(node));
+  TRY(load(node));
+  if (node.lower != no_ino)
+    return upper_.set_mark(*fd, redirect_mark, lower_path(*lower_, node.lower));
+  if (lower_has(to, name)) TRY(upper_.set_mark(*fd, opaque_mark, "y"));
+  return {};
+}
+
+Result<> Union::exchange(Node& from, std::string_view name, Node& to, std::string_view new_name) {
+  Node* first = TRY(child(from, name));
+  Node* second = TRY(child(to, new_name));
+  TRY(prepare_move(*first, to, new_name));
+  TRY(prepare_move(*second, from, name));
+  auto from_fd = TRY(directory_fd(from));
+  auto to_fd = TRY(directory_fd(to));
+  std::string old_text(name);
+  std::string new_text(new_name);
+  TRY(sys::rename_at(*from_fd, old_text.c_str(), *to_fd, new_text.c_str(), RENAME_EXCHANGE));
+  nodes_.unlink(*first, from, name);
+  nodes_.unlink(*second, to, new_name);
+  nodes_.link(*first, to, new_name);
+  nodes_.link(*second, from, name);
+  return {};
+}
+
+Result<> Union::move(Node& from, std::string_view name, Node& to, std::string_view new_name,
+                     Node& node, Node* target) {
+  auto from_fd = TRY(directory_fd(from));
+  auto to_fd = TRY(directory_fd(to));
+  std::string old_text(name);
+  std::string new_text(new_name);
+  bool hide = lower_has(from, name);
+  bool in_the_way = to.directory->names.contains(new_name);
+  bool directory = node.type == S_IFDIR;
+  if (directory && in_the_way) {
+    // A directory replaces nothing but an empty directory: what is there (that, or a whiteout)
+    // comes to the old place instead.
+    TRY(sys::rename_at(*from_fd, old_text.c_str(), *to_fd, new_text.c_str(), RENAME_EXCHANGE));
+    std::string aside = upper_.temporary_name();
+    if (hide) {
+      aside = TRY(upper_.make_whiteout());
+      TRY(sys::rename_at(*upper_.work(), aside.c_str(), *from_fd, old_text.c_str(),
+                         RENAME_EXCHANGE));
+    } else {
+      TRY(sys::rename_at(*from_fd, old_text.c_str(), *upper_.work(), aside.c_str()));
+    }
+    TRY(sys::remove_all_at(*upper_.work(), aside.c_str()));
+  } else if (hide && upper_.format().device_whiteouts) {
+    auto moved =
+        sys::rename_at(*from_fd, old_text.c_str(), *to_fd, new_text.c_str(), RENAME_WHITEOUT);
+    if (!moved && moved.error().code == EINVAL) {  // a file system that cannot do both at once
+      moved = sys::rename_at(*from_fd, old_text.c_str(), *to_fd, new_text.c_str());
+      if (moved) moved = upper_.whiteout_absent(*from_fd, old_text.c_str());
+    }
+    if (!moved) return moved;
+  } else {
+    TRY(sys::rename_at(*from_fd, old_text.c_str(), *to_fd, new_text.c_str()));
+    if (hide) TRY(upper_.whiteout_absent(*from_fd, old_text.c_str()));
+  }
+  if (target != nullptr) nodes_.unlink(*target, to, new_name);
+  nodes_.unlink(node, from, name);
+  if (hide) {
+    add_name(from, name, true);
+  } else {
+    drop_name(from, name);
+  }
+  add_name(to, new_name, false);
+  nodes_.link(node, to, new_name);
+  return {};
+}
+
+Result<> Union::rename(uint64_t parent, std::string_view name, uint64_t new_parent,
+                       std::string_view new_name, unsigned flags) {
+  if (new_name.size() > NAME_MAX) return fail(ENAMETOOLONG, "rename");
+  if ((flags & ~unsigned{RENAME_NOREPLACE | RENAME_EXCHANGE}) != 0) return fail(EINVAL, "rename");
+  std::scoped_lock lock(mutex_);
+  Node* from = TRY(find_directory(parent));
+  Node* to = TRY(find_directory(new_parent));
+  Node* node = TRY(child(*from, name));
+  if (node == nullptr) return fail(ENOENT, "rename");
+  Node* target = TRY(child(*to, new_name));
+  if (target != nullptr && (flags & RENAME_NOREPLACE) != 0) return fail(EEXIST, "rename");
+  if (target == nullptr && (flags & RENAME_EXCHANGE) != 0) return fail(ENOENT, "rename");
+  if (target == node) return {};  // two names of one file: nothing to do (POSIX)
+  TRY(copy_up_directory(*from));
+  TRY(copy_up_directory(*to));
+  if ((flags & RENAME_EXCHANGE) != 0) return exchange(*from, name, *to, new_name);
+  if (target != nullptr) {
+    bool directory = node->type == S_IFDIR;
+    if (target->type == S_IFDIR && !directory) return fail(EISDIR, "rename");
+    if (target->type != S_IFDIR && directory) return fail(ENOTDIR, "rename");
+    if (directory) {
+      bool empty = TRY(is_empty(*target));
+      if (!empty) return fail(ENOTEMPTY, "rename");
+      if (target->in_upper) TRY(directory_fd(*target));
+    } else {
+      TRY(hold(*target));
+    }
+  }
+  TRY(prepare_move(*node, *to, new_name));
+  return move(*from, name, *to, new_name, *node, target);
+}
+
+}  // namespace lyr::unionfs

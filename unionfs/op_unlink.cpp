@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// unlink and rmdir: a name that the lower side still has must be hidden, not removed.
+#include <algorithm>
+
+#include "base/sys_file.h"
+#include "unionfs/union.h"
+
+namespace lyr::unionfs {
+namespace {
+
+constexpr size_t held_max =
+    256;  // files without names that are kept by descriptor; more go to the work directory
+
+}  // namespace
+
+// Before a file's last name goes: whoever has it open goes on using it until the kernel forgets it.
+Result<> Union::hold(Node& node) {
+  if (!node.in_upper || node.links.size() > 1 || node.held) return {};
+  const Link& link = node.links.front();
+  auto parent = TRY(directory_fd(*link.parent));
+  auto status = TRY(sys::stat_at(*parent, link.name.c_str()));
+  if (status.st_nlink >
+      1) {  // its other names are not known here; one of them would do, a descriptor does too
+    auto fd = TRY(object(node));
+    node.held = fd;
+    ++held_count_;
+    return {};
+  }
+  if (held_count_ < held_max) {
+    node.held = TRY(object(node));
+    ++held_count_;
+    return {};
+  }
+  std::string orphan = "o" + std::to_string(node.id);
+  TRY(sys::link_at(*parent, link.name.c_str(), *upper_.work(), orphan.c_str()));
+  node.orphan = std::move(orphan);
+  return {};
+}
+
+Result<> Union::put_whiteout(Node& directory, std::string_view name) {
+  auto fd = TRY(directory_fd(directory));
+  std::string text(name);
+  if (directory.directory->names.contains(name)) {
+    TRY(upper_.whiteout_over(*fd, text.c_str()));
+  } else {
+    TRY(upper_.whiteout_absent(*fd, text.c_str()));
+  }
+  add_name(directory, name, true);
+  return {};
+}
+
+// Takes a name out of the upper; what the lower has of that name stays hidden.
+Result<> Union::remove_upper(Node& directory, std::string_view name, bool is_directory) {
+  auto fd = TRY(directory_fd(directory));
+  std::string text(name);
+  bool hide = lower_has(directory, name);
+  if (!is_directory && hide) return put_whiteout(directory, name);
+  if (!is_directory) {
+    TRY(sys::unlink_at(*fd, text.c_str()));
+    drop_name(directory, name);
+    return {};
+  }
+  if (hide) {
+    std::string aside = TRY(upper_.make_whiteout());
+    TRY(sys::rename_at(*upper_.work(), aside.c_str(), *fd, text.c_str(), RENAME_EXCHANGE));
+    add_name(directory, name, true);
+    return sys::remove_all_at(*upper_.work(), aside.c_str());
+  }
+  auto removed = sys::unlink_at(*fd, text.c_str(), AT_REMOVEDIR);
+  if (!removed && removed.error().code == ENOTEMPTY) {  // whiteouts are left in it
+    std::string aside = upper_.temporary_name();
+    TRY(sys::rename_at(*fd, text.c_str(), *upper_.work(), aside.c_str()));
+    removed = sys::remove_all_at(*upper_.work(), aside.c_str());
+  }
+  if (removed) drop_name(directory, name);
+  return removed;
+}
+
+Result<> Union::unlink(uint64_t parent, std::string_view name) {
+  std::scoped_lock lock(mutex_);
+  Node* directory = TRY(find_directory(parent));
+  Node* node = TRY(child(*directory, name));
+  if (node == nullptr) return fail(ENOENT, "unlink");
+  if (node->type == S_IFDIR) return fail(EISDIR, "unlink");
+  auto shown = TRY(show(*directory, name));
+  TRY(copy_up_directory(*directory));
+  if (shown->in_upper) {
+    TRY(hold(*node));
+    TRY(remove_upper(*directory, name, false));
+  } else {
+    TRY(put_whiteout(*directory, name));
+  }
+  nodes_.unlink(*node, *directory, name);
+  return {};
+}
+
+Result<> Union::rmdir(uint64_t parent, std::string_view name) {
+  std::scoped_lock lock(mutex_);
+  Node* directory = TRY(find_directory(parent));
+  Node* node = TRY(child(*directory, name));
+  if (node == nullptr) return fail(ENOENT, "rmdir");
+  if (node->type != S_IFDIR) return fail(ENOTDIR, "rmdir");
+  bool empty = TRY(is_empty(*node));
+  if (!empty) return fail(ENOTEMPTY, "rmdir");
+  auto shown = TRY(show(*directory, name));
+  TRY(copy_up_directory(*directory));
+  if (shown->in_upper) {
+    TRY(directory_fd(*node));  // its attributes can still be asked for
+    TRY(remove_upper(*directory, name, true));
+  } else {
+    TRY(put_whiteout(*directory, name));
+  }
+  nodes_.unlink(*node, *directory, name);
+  return {};
+}
+
+}  // namespace lyr::unionfs

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: Apache-2.0
+// The union behind libfuse's low-level interface. All time-outs are without end, because the server
+// is the only writer of what the kernel caches; OPEN, OPENDIR, CREATE and FLUSH are answered "not
+// here" once, and never asked again.
+#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 17)
+#include <fuse_lowlevel.h>
+#include <linux/fs.h>
+
+#include <array>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/sys_process.h"
+#include "unionfs/union.h"
+
+namespace lyr::unionfs {
+namespace {
+
+constexpr double forever_s = 1e9;
+constexpr size_t write_bytes_max = 1 << 20;
+constexpr unsigned background_max = 64;
+
+Union& of(fuse_req_t request) { return *static_cast<Union*>(fuse_req_userdata(request)); }
+
+Caller caller_of(fuse_req_t request) {
+  const struct fuse_ctx* context = fuse_req_ctx(request);
+  return {context->uid, context->gid};
+}
+
+void reply_error(fuse_req_t request, const Error& error) { fuse_reply_err(request, error.code); }
+
+void reply_done(fuse_req_t request, const Result<>& result) {
+  fuse_reply_err(request, result ? 0 : result.error().code);
+}
+
+struct fuse_entry_param entry_of(const Found& found) {
+  struct fuse_entry_param entry{};
+  entry.ino = found.node;
+  entry.attr = found.attr;
+  entry.attr_timeout = forever_s;
+  entry.entry_timeout = forever_s;
+  return entry;
+}
+
+void reply_entry(fuse_req_t request, const Result<Found>& found) {
+  if (!found) return reply_error(request, found.error());
+  struct fuse_entry_param entry = entry_of(*found);
+  // A reply the kernel did not take (the caller was killed) leaves no reference.
+  if (fuse_reply_entry(request, &entry) != 0) of(request).forget(found->node, 1);
+}
+
+void reply_attr(fuse_req_t request, const Result<struct stat>& attr) {
+  if (!attr) return reply_error(request, attr.error());
+  fuse_reply_attr(request, &*attr, forever_s);
+}
+
+void op_init(void*, struct fuse_conn_info* connection) {
+  for (uint64_t flag :
+       {FUSE_CAP_ASYNC_READ, FUSE_CAP_READDIRPLUS, FUSE_CAP_WRITEBACK_CACHE,
+        FUSE_CAP_PARALLEL_DIROPS, FUSE_CAP_HANDLE_KILLPRIV_V2, FUSE_CAP_CACHE_SYMLINKS,
+        FUSE_CAP_NO_OPEN_SUPPORT, FUSE_CAP_NO_OPENDIR_SUPPORT}) {
+    fuse_set_feature_flag(connection, flag);
+  }
+  for (uint64_t flag :
+       {FUSE_CAP_READDIRPLUS_AUTO, FUSE_CAP_ATOMIC_O_TRUNC, FUSE_CAP_SPLICE_READ,
+        FUSE_CAP_SPLICE_WRITE, FUSE_CAP_SPLICE_MOVE, FUSE_CAP_POSIX_LOCKS, FUSE_CAP_FLOCK_LOCKS,
+        FUSE_CAP_POSIX_ACL, FUSE_CAP_AUTO_INVAL_DATA, FUSE_CAP_HANDLE_KILLPRIV}) {
+    fuse_unset_feature_flag(connection, flag);
+  }
+  connection->max_write = write_bytes_max;
+  connection->max_background = background_max;
+  connection->time_gran = 1;
+}
+
+void op_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
+  auto found = of(request).lookup(parent, name);
+  if (!found) return reply_error(request, found.error());
+  if (!*found) {
+    struct fuse_entry_param absent{};  // inode 0: remember that there is nothing
+    absent.entry_timeout = forever_s;
+    fuse_reply_entry(request, &absent);
+    return;
+  }
+  reply_entry(request, **found);
+}
+
+void op_forget(fuse_req_t request, fuse_ino_t node, uint64_t count) {
+  of(request).forget(node, count);
+  fuse_reply_none(request);
+}
+
+void op_forget_multi(fuse_req_t request, size_t count, struct fuse_forget_data* forgets) {
+  for (size_t i = 0; i < count; ++i) of(request).forget(forgets[i].ino, forgets[i].nlookup);
+  fuse_reply_none(request);
+}
+
+void op_getattr(fuse_req_t request, fuse_ino_t node, struct fuse_file_info*) {
+  reply_attr(request, of(request).getattr(node));
+}
+
+void op_setattr(fuse_req_t request, fuse_ino_t node, struct stat* attr, int set,
+                struct fuse_file_info*) {
+  AttributeChange change;
+  if ((set & FUSE_SET_ATTR_MODE) != 0) change.mode = attr->st_mode;
+  if ((set & FUSE_SET_ATTR_UID) != 0) change.uid = attr->st_uid;
+  if ((set & FUSE_SET_ATTR_GID) != 0) change.gid = attr->st_gid;
+  if ((set & FUSE_SET_ATTR_SIZE) != 0) change.size = static_cast<uint64_t>(attr->st_size);
+  if ((set & FUSE_SET_ATTR_ATIME) != 0) change.atime = attr->st_atim;
+  if ((set & FUSE_SET_ATTR_MTIME) != 0) change.mtime = attr->st_mtim;
+  if ((set & FUSE_SET_ATTR_ATIME_NOW) != 0) change.atime = {0, UTIME_NOW};
+  if ((set & FUSE_SET_ATTR_MTIME_NOW) != 0) change.mtime = {0, UTIME_NOW};
+  reply_attr(request, of(request).setattr(node, change));
+}
+
+void op_readlink(fuse_req_t request, fuse_ino_t node) {
+  auto target = of(request).readlink(node);
+  if (!target) return reply_error(request, target.error());
+  fuse_reply_readlink(request, target->c_str());
+}
+
+void op_mknod(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode, dev_t device) {
+  reply_entry(request, of(request).mknod(parent, name, mode, device, caller_of(request)));
+}
+
+void op_mkdir(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode) {
+  reply_entry(request, of(request).mkdir(parent, name, mode, caller_of(request)));
+}
+
+void op_symlink(fuse_req_t request, const char* target, fuse_ino_t parent, const char* name) {
+  reply_entry(request, of(request).symlink(parent, name, target, caller_of(request)));
+}
+
+void op_link(fuse_req_t request, fuse_ino_t node, fuse_ino_t parent, const char* name) {
+  reply_entry(request, of(request).link(node, parent, name));
+}
+
+void op_unlink(fuse_req_t request, fuse_ino_t parent, const char* name) {
+  reply_done(request, of(request).unlink(parent, name));
+}
+
+void op_rmdir(fuse_req_t request, fuse_ino_t parent, const char* name) {
+  reply_done(request, of(request).rmdir(parent, name));
+}
+
+void op_rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino_t new_parent,
+               const char* new_name, unsigned flags) {
+  reply_done(request, of(request).rename(parent, name, new_parent, new_name, flags));
+}
+
+void op_not_here(fuse_req_t request, fuse_ino_t, struct fuse_file_info*) {
+  fuse_reply_err(request, ENOSYS);
+}
+
+void op_create(fuse_req_t request, fuse_ino_t, const char*, mode_t, struct fuse_file_info*) {
+  fuse_reply_err(request, ENOSYS);  // MKNOD does, without an OPEN and a RELEASE
+}
+
+void op_read(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset,
+             struct fuse_file_info*) {
+  thread_local std::vector<std::byte> buffer;
+  if (buffer.size() < size) buffer.resize(size);
+  auto data = std::span(buffer).first(size);
+  auto got = of(request).read(node, static_cast<uint64_t>(offset), data);
+  if (!got) return reply_error(request, got.error());
+  fuse_reply_buf(request, reinterpret_cast<const char*>(data.data()), *got);
+}
+
+void op_write(fuse_req_t request, fuse_ino_t node, const char* bytes, size_t size, off_t offset,
+              struct fuse_file_info* info) {
+  auto data = std::as_bytes(std::span(bytes, size));
+  auto written =
+      of(request).write(node, static_cast<uint64_t>(offset), data, info->kill_suidgid != 0);
+  if (!written) return reply_error(request, written.error());
+  fuse_reply_write(request, *written);
+}
+
+void op_fsync(fuse_req_t request, fuse_ino_t node, int data_only, struct fuse_file_info*) {
+  reply_done(request, of(request).fsync(node, data_only != 0));
+}
+
+void op_statfs(fuse_req_t request, fuse_ino_t) {
+  auto status = of(request).statfs();
+  if (!status) return reply_error(request, status.error());
+  fuse_reply_statfs(request, &*status);
+}
+
+void reply_bytes(fuse_req_t request, size_t size, std::string_view bytes) {
+  if (size == 0) {
+    fuse_reply_xattr(request, bytes.size());
+  } else if (bytes.size() > size) {
+    fuse_reply_err(request, ERANGE);
+  } else {
+    fuse_reply_buf(request, bytes.data(), bytes.size());
+  }
+}
+
+void op_getxattr(fuse_req_t request, fuse_ino_t node, const char* name, size_t size) {
+  auto value = of(request).get_xattr(node, name);
+  if (!value) return reply_error(request, value.error());
+  reply_bytes(request, size, *value);
+}
+
+void op_listxattr(fuse_req_t request, fuse_ino_t node, size_t size) {
+  auto names = of(request).list_xattrs(node);
+  if (!names) return reply_error(request, names.error());
+  std::string list;
+  for (const std::string& name : *names) list.append(name.c_str(), name.size() + 1);
+  reply_bytes(request, size, list);
+}
+
+void op_setxattr(fuse_req_t request, fuse_ino_t node, const char* name, const char* value,
+                 size_t size, int flags) {
+  reply_done(request, of(request).set_xattr(node, name, {value, size}, flags));
+}
+
+void op_removexattr(fuse_req_t request, fuse_ino_t node, const char* name) {
+  reply_done(request, of(request).remove_xattr(node, name));
+}
+
+void op_fallocate(fuse_req_t request, fuse_ino_t node, int mode, off_t offset, off_t length,
+                  struct fuse_file_info*) {
+  reply_done(request, of(request).fallocate(node, mode, static_cast<uint64_t>(offset),
+                                            static_cast<uint64_t>(length)));
+}
+
+void op_lseek(fuse_req_t request, fuse_ino_t node, off_t offset, int whence,
+              struct fuse_file_info*) {
+  auto at = of(request).seek(node, static_cast<uint64_t>(offset), whence);
+  if (!at) return reply_error(request, at.error());
+  fuse_reply_lseek(request, static_cast<off_t>(*at));
+}
+
+void op_copy_file_range(fuse_req_t request, fuse_ino_t from, off_t from_offset,
+                        struct fuse_file_info*, fuse_ino_t to, off_t to_offset,
+                        struct fuse_file_info*, size_t length, int) {
+  auto copied = of(request).copy_range(from, static_cast<uint64_t>(from_offset), to,
+                                       static_cast<uint64_t>(to_offset), length);
+  if (!copied) return reply_error(request, copied.error());
+  fuse_reply_write(request, *copied);
+}
+
+void op_tmpfile(fuse_req_t request, fuse_ino_t parent, mode_t mode, struct fuse_file_info* info) {
+  auto found = of(request).tmpfile(parent, mode, caller_of(request));
+  if (!found) return reply_error(request, found.error());
+  struct fuse_entry_param entry = entry_of(*found);
+  info->keep_cache = 1;
+  if (fuse_reply_create(request, &entry, info) != 0) of(request).forget(found->node, 1);
+}
+
+void list(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset, bool attributes) {
+  thread_local std::vector<char> buffer;
+  if (buffer.size() < size) buffer.resize(size);
+  size_t used = 0;
+  auto each = [&](const Union::Entry& entry) {
+    std::string name(entry.name);
+    auto next = static_cast<off_t>(entry.cookie);
+    size_t room = size - used;
+    size_t needed = 0;
+    if (attributes) {
+      struct fuse_entry_param full = entry_of(entry.found);
+      needed =
+          fuse_add_direntry_plus(request, buffer.data() + used, room, name.c_str(), &full, next);
+    } else {
+      needed = fuse_add_direntry(request, buffer.data() + used, room, name.c_str(),
+                                 &entry.found.attr, next);
+    }
+    if (needed > room) return false;
+    used += needed;
+    return true;
+  };
+  auto listed = of(request).readdir(node, static_cast<uint64_t>(offset), attributes, each);
+  if (!listed && used == 0) return reply_error(request, listed.error());
+  fuse_reply_buf(request, buffer.data(), used);
+}
+
+void op_readdir(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset,
+                struct fuse_file_info*) {
+  list(request, node, size, offset, false);
+}
+
+void op_readdirplus(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset,
+                    struct fuse_file_info*) {
+  list(request, node, size, offset, true);
+}
+
+struct fuse_lowlevel_ops operations() {
+  struct fuse_lowlevel_ops ops{};
+  ops.init = op_init;
+  ops.lookup = op_lookup;
+  ops.forget = op_forget;
+  ops.forget_multi = op_forget_multi;
+  ops.getattr = op_getattr;
+  ops.setattr = op_setattr;
+  ops.readlink = op_readlink;
+  ops.mknod = op_mknod;
+  ops.mkdir = op_mkdir;
+  ops.symlink = op_symlink;
+  ops.link = op_link;
+  ops.unlink = op_unlink;
+  ops.rmdir = op_rmdir;
+  ops.rename = op_rename;
+  ops.open = op_not_here;
+  ops.opendir = op_not_here;
+  ops.flush = op_not_here;
+  ops.create = op_create;
+  ops.tmpfile = op_tmpfile;
+  ops.read = op_read;
+  ops.write = op_write;
+  ops.fsync = op_fsync;
+  ops.fsyncdir = op_fsync;
+  ops.statfs = op_statfs;
+  ops.getxattr = op_getxattr;
+  ops.setxattr = op_setxattr;
+  ops.listxattr = op_listxattr;
+  ops.removexattr = op_removexattr;
+  ops.fallocate = op_fallocate;
+  ops.lseek = op_lseek;
+  ops.copy_file_range = op_copy_file_range;
+  ops.readdir = op_readdir;
+  ops.readdirplus = op_readdirplus;
+  return ops;
+}
+
+struct FreeSession {
+  void operator()(struct fuse_session* session) const { fuse_session_destroy(session); }
+};
+
+}  // namespace
+
+Result<> serve(Fd fuse_device, Options options) {
+  int threads = options.threads;
+  sys::set_umask(0);  // the kernel has applied the caller's
+  auto instance = TRY(Union::open(std::move(options)));
+  struct fuse_lowlevel_ops ops = operations();
+  std::array<char*, 1> arguments{const_cast<char*>("lyr")};
+  struct fuse_args args = FUSE_ARGS_INIT(1, arguments.data());
+  std::unique_ptr<struct fuse_session, FreeSession> session(
+      fuse_session_new(&args, &ops, sizeof ops, instance.get()));
+  if (session == nullptr) return fail(EIO, "fuse_session_new");
+  // It is mounted already: libfuse takes over the descriptor by this name, and closes it.
+  std::string mountpoint = "/dev/fd/" + std::to_string(fuse_device.release());
+  if (fuse_session_mount(session.get(), mountpoint.c_str()) != 0)
+    return fail(EIO, "fuse_session_mount");
+  int ended = 0;
+  if (threads <= 1) {
+    ended = fuse_session_loop(session.get());
+  } else {
+    struct fuse_loop_config* config = fuse_loop_cfg_create();
+    fuse_loop_cfg_set_max_threads(config, static_cast<unsigned>(threads));
+    ended = fuse_session_loop_mt(session.get(), config);
+    fuse_loop_cfg_destroy(config);
+  }
+  fuse_session_unmount(session.get());
+  return ended < 0 ? Result<>(fail(-ended, "fuse_session_loop")) : Result<>();
+}
+
+}  // namespace lyr::unionfs

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+// How names are found: the upper side of a directory is in memory once it was touched, the lower
+// side is a hash probe.
+#include "unionfs/union.h"
+
+#include <dirent.h>
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+
+#include "base/sys_file.h"
+
+namespace lyr::unionfs {
+namespace {
+
+struct stat stat_of_lower(const store::TreeAttr& attr) {
+  struct stat status{};
+  status.st_mode = attr.mode;
+  status.st_uid = attr.uid;
+  status.st_gid = attr.gid;
+  status.st_nlink = attr.nlink;
+  status.st_rdev = makedev(attr.device_major, attr.device_minor);
+  status.st_size = static_cast<off_t>(attr.size);
+  status.st_blksize = 4096;
+  status.st_blocks = static_cast<blkcnt_t>((attr.size + 511) / 512);
+  status.st_mtim = {static_cast<time_t>(attr.mtime_seconds), attr.mtime_nanoseconds};
+  status.st_atim = status.st_ctim = status.st_mtim;
+  return status;
+}
+
+}  // namespace
+
+Union::Union(std::unique_ptr<Lower> lower, Upper upper, Ownership ownership)
+    : lower_(std::move(lower)), upper_(std::move(upper)), ownership_(ownership) {}
+
+Result<std::unique_ptr<Union>> Union::open(Options options) {
+  auto lower = lower_from_tree(*options.store, *options.tree);
+  auto upper =
+      TRY(Upper::open(std::move(options.upper), std::move(options.work), options.trusted_xattrs));
+  auto marks = TRY(read_marks(*upper.root()));
+  std::unique_ptr<Union> made(new Union(std::move(lower), std::move(upper), options.ownership));
+  Fd fds = TRY(sys::open("/proc/self/fd", O_PATH | O_DIRECTORY));
+  made->proc_fds_ = std::make_shared<const Fd>(std::move(fds));
+  if (marks.opaque) made->nodes_.root().lower = no_ino;
+  if (marks.lower_ino == no_ino) TRY(made->dress_root());
+  return made;
+}
+
+// A new upper directory looks like the image's root.
+Result<> Union::dress_root() {
+  store::TreeAttr attr = lower_->attr(root_ino);
+  const Fd& root = *upper_.root();
+  if (ownership_ == Ownership::real) TRY(sys::chown_at(root, ".", attr.uid, attr.gid));
+  TRY(sys::chmod_at(root, ".", attr.mode & 07777));
+  TRY(upper_.set_mark(root, lower_ino_mark, std::to_string(root_ino)));
+  struct timespec times[2] = {{static_cast<time_t>(attr.mtime_seconds), attr.mtime_nanoseconds},
+                              {static_cast<time_t>(attr.mtime_seconds), attr.mtime_nanoseconds}};
+  return sys::utimens_at(root, ".", times);
+}
+
+Result<Node*> Union::find(uint64_t id) {
+  Node* node = nodes_.find(id);
+  if (node == nullptr) return fail(ESTALE, "node");
+  return node;
+}
+
+Result<Node*> Union::find_directory(uint64_t id) {
+  Node* node = TRY(find(id));
+  if (node->type != S_IFDIR) return fail(ENOTDIR, "node");
+  return node;
+}
+
+Result<DirectoryState*> Union::load(Node& directory) {
+  DirectoryState& state = *directory.directory;
+  if (state.loaded) return &state;
+  if (directory.in_upper) {
+    auto fd = TRY(directory_fd(directory));
+    auto marks = TRY(read_marks(*fd));
+    std::vector<std::string> maybe_whiteouts;
+    auto take = [&](const sys::DirectoryEntry& entry) {
+      add_name(directory, entry.name, false);
+      bool may_be = entry.type == DT_CHR || entry.type == DT_UNKNOWN ||
+                    (marks.file_whiteouts && entry.type == DT_REG);
+      if (may_be) maybe_whiteouts.emplace_back(entry.name);
+      return true;
+    };
+    TRY(sys::read_directory(*fd, take));
+    for (const std::string& name : maybe_whiteouts) {
+      bool whiteout = TRY(is_whiteout(*fd, name));
+      if (whiteout) state.names.find(name)->second.whiteout = true;
+    }
+  }
+  state.loaded = true;
+  return &state;
+}
+
+Result<bool> Union::is_whiteout(const Fd& directory, const std::string& name) {
+  auto status = TRY(sys::stat_at(directory, name.c_str()));
+  if (is_device_whiteout(status)) return true;
+  if (!S_ISREG(status.st_mode) || status.st_size != 0) return false;
+  Fd file = TRY(sys::open_at(directory, name.c_str(), O_PATH | O_NOFOLLOW));
+  auto marks = TRY(read_marks(file));
+  return marks.whiteout;
+}
+
+void Union::add_name(Node& directory, std::string_view name, bool whiteout) {
+  DirectoryState& state = *directory.directory;
+  auto [found, fresh] = state.names.try_emplace(std::string(name));
+  found->second.whiteout = whiteout;
+  if (!fresh) return;
+  found->second.cookie = ++state.next_cookie;
+  state.order.emplace(found->second.cookie, std::string(name));
+}
+
+void Union::drop_name(Node& directory, std::string_view name) {
+  DirectoryState& state = *directory.directory;
+  auto found = state.names.find(name);
+  if (found == state.names.end()) return;
+  state.order.erase(found->second.cookie);
+  state.names.erase(found);
+}
+
+bool Union::lower_has(const Node& directory, std::string_view name) const {
+  return directory.lower != no_ino && lower_->lookup(directory.lower, name) != no_ino;
+}
+
+Result<std::optional<Union::Shown>> Union::show(Node& directory, std::string_view name) {
+  auto* state = TRY(load(directory));
+  Shown shown;
+  auto above = state->names.find(name);
+  if (above != state->names.end() && above->second.whiteout) return std::nullopt;
+  shown.in_upper = above != state->names.end();
+  if (directory.lower != no_ino) shown.lower = lower_->lookup(directory.lower, name);
+  if (!shown.in_upper && shown.lower == no_ino) return std::nullopt;
+  return shown;
+}
+
+Result<Node*> Union::child(Node& directory, std::string_view name) {
+  auto known = directory.directory->children.find(name);
+  if (known != directory.directory->children.end()) return known->second;
+  auto shown = TRY(show(directory, name));
+  if (!shown) return nullptr;
+  return node_of(directory, name, *shown);
+}
+
+// Fills in what the upper object says of itself.
+Result<> Union::describe_upper(Node& directory, std::string_view name, const Shown& shown,
+                               Node& fresh) {
+  auto fd = TRY(directory_fd(directory));
+  std::string text(name);
+  Fd object = TRY(sys::open_at(*fd, text.c_str(), O_PATH | O_NOFOLLOW));
+  auto status = TRY(sys::stat(object));
+  auto marks = S_ISLNK(status.st_mode) ? Result<Marks>(Marks{}) : read_marks(object);
+  if (!marks) return std::unexpected(std::move(marks).error());
+  fresh.in_upper = true;
+  fresh.type = status.st_mode & S_IFMT;
+  fresh.upper_ino = status.st_ino;
+  fresh.ino = upper_ino_base + status.st_ino;
+  bool ours = marks->lower_ino != no_ino && marks->lower_ino <= lower_->inode_count();
+  if (fresh.type == S_IFDIR) {
+    if (!marks->redirect.empty()) {
+      // Absolute from the lower's root, or a name beside where the directory came from.
+      fresh.lower =
+          marks->redirect.starts_with('/')
+              ? lower_directory_at(*lower_, marks->redirect)
+              : (directory.lower == no_ino ? no_ino
+                                           : lower_->lookup(directory.lower, marks->redirect));
+    } else if (!marks->opaque) {
+      fresh.lower = shown.lower;
+    }
+    if (fresh.lower != no_ino && !S_ISDIR(lower_->attr(fresh.lower).mode)) fresh.lower = no_ino;
+    if (fresh.lower != no_ino) fresh.ino = fresh.lower;
+  } else if (ours && (lower_->attr(marks->lower_ino).mode & S_IFMT) == fresh.type) {
+    fresh.ino = marks->lower_ino;
+  }
+  return {};
+}
+
+Result<Node*> Union::node_of(Node& directory, std::string_view name, const Shown& shown) {
+  Node fresh;
+  if (shown.in_upper) {
+    TRY(describe_upper(directory, name, shown, fresh));
+  } else {
+    fresh.lower = shown.lower;
+    fresh.ino = shown.lower;
+    fresh.type = lower_->attr(shown.lower).mode & S_IFMT;
+  }
+  Node* node = nullptr;
+  if (fresh.type != S_IFDIR)
+    node = fresh.in_upper ? nodes_.by_upper(fresh.upper_ino) : nodes_.by_lower(fresh.lower);
+  if (node == nullptr) {
+    node = &nodes_.make();
+    node->type = fresh.type;
+    node->ino = fresh.ino;
+    node->lower = fresh.lower;
+    node->in_upper = fresh.in_upper;
+    node->upper_ino = fresh.upper_ino;
+    if (node->type == S_IFDIR) node->directory = std::make_unique<DirectoryState>();
+    nodes_.index(*node);
+  }
+  nodes_.link(*node, directory, name);
+  return node;
+}
+
+Result<struct stat> Union::attr(Node& node) {
+  struct stat status{};
+  if (node.in_upper) {
+    if (node.held) {
+      status = TRY(sys::stat(*node.held));
+    } else if (node.links.empty()) {
+      status = node.id == root_id ? TRY(sys::stat(*upper_.root()))
+                                  : TRY(sys::stat_at(*upper_.work(), node.orphan.c_str()));
+    } else {
+      auto fd = TRY(directory_fd(*node.links.front().parent));
+      status = TRY(sys::stat_at(*fd, node.links.front().name.c_str()));
+    }
+    if (node.type == S_IFDIR && node.lower != no_ino) status.st_nlink = 1;
+    if (!node.orphan.empty()) status.st_nlink -= 1;
+  } else {
+    store::TreeAttr lower = lower_->attr(node.lower);
+    status = stat_of_lower(lower);
+    if (lower.nlink > 1 && node.type != S_IFDIR) status.st_nlink = visible_links(node);
+    if (node.links.empty() && node.type != S_IFDIR) status.st_nlink = 0;
+  }
+  if (ownership_ == Ownership::in_xattr) status.st_uid = status.st_gid = 0;
+  status.st_ino = node.ino;
+  return status;
+}
+
+Result<Found> Union::found(Node& node) {
+  Found found;
+  found.attr = TRY(attr(node));
+  found.node = node.id;
+  ++node.lookups;
+  return found;
+}
+
+Result<std::optional<Found>> Union::lookup(uint64_t parent, std::string_view name) {
+  if (name.size() > NAME_MAX) return fail(ENAMETOOLONG, "lookup");
+  std::scoped_lock lock(mutex_);
+  Node* directory = TRY(find_directory(parent));
+  Node* node = TRY(child(*directory, name));
+  if (node == nullptr) return std::nullopt;
+  return TRY(found(*node));
+}
+
+void Union::forget(uint64_t id, uint64_t count) {
+  std::scoped_lock lock(mutex_);
+  nodes_.forget(id, count, [this](Node& node) {
+    if (node.held && node.links.empty() && node.type != S_IFDIR) --held_count_;
+    if (!node.orphan.empty())
+      static_cast<void>(sys::unlink_at(*upper_.work(), node.orphan.c_str()));
+  });
+}
+
+Result<struct stat> Union::getattr(uint64_t id) {
+  std::scoped_lock lock(mutex_);
+  Node* node = TRY(find(id));
+  return attr(*node);
+}
+
+Result<std::string> Union::readlink(uint64_t id) {
+  std::scoped_lock lock(mutex_);
+  Node* node = TRY(find(id));
+  if (node->type != S_IFLNK) return fail(EINVAL, "readlink");
+  if (!node->in_upper) return std::string(lower_->symlink_target(node->lower));
+  auto fd = TRY(object(*node));
+  return sys::readlink_at(*fd, "");
+}
+
+Result<bool> Union::is_empty(Node& directory) {
+  auto* state = TRY(load(directory));
+  for (const auto& [name, upper] : state->names) {
+    if (!upper.whiteout) return false;
+  }
+  if (directory.lower == no_ino) return true;
+  for (uint32_t i = 0; i < lower_->entry_count(directory.lower); ++i) {
+    if (!state->names.contains(lower_->entry(directory.lower, i).name)) return false;
+  }
+  return true;
+}
+
+Result<struct statvfs> Union::statfs() { return sys::stat_vfs(*upper_.root()); }
+
+}  // namespace lyr::unionfs

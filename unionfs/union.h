@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// The union itself, without FUSE: nodes in, results out. Each operation is in a file of its name.
+// Thread-safe: one lock guards all metadata; the content of files is read and written outside of
+// it, on descriptors that are shared while in use.
+#pragma once
+
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "unionfs/node.h"
+#include "unionfs/unionfs.h"
+
+namespace lyr::unionfs {
+
+// What a request knows of who made it.
+struct Caller {
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+};
+
+struct Found {
+  uint64_t node = 0;
+  struct stat attr{};
+};
+
+// What SETATTR may change; unset: left alone.
+struct AttributeChange {
+  std::optional<uint32_t> mode, uid, gid;
+  std::optional<uint64_t> size;
+  std::optional<struct timespec> atime, mtime;  // tv_nsec may be UTIME_NOW
+};
+
+// Where a file's bytes are: an upper descriptor, or a lower inode.
+struct Content {
+  SharedFd upper;
+  Ino lower = no_ino;
+};
+
+class Union {
+ public:
+  static Result<std::unique_ptr<Union>> open(Options options);
+
+  Result<std::optional<Found>> lookup(uint64_t parent, std::string_view name);
+  void forget(uint64_t node, uint64_t count);
+  Result<struct stat> getattr(uint64_t node);
+  Result<struct stat> setattr(uint64_t node, const AttributeChange& change);
+  Result<std::string> readlink(uint64_t node);
+
+  Result<Found> mknod(uint64_t parent, std::string_view name, uint32_t mode, dev_t device,
+                      Caller caller);
+  Result<Found> mkdir(uint64_t parent, std::string_view name, uint32_t mode, Caller caller);
+  Result<Found> symlink(uint64_t parent, std::string_view name, const char* target, Caller caller);
+  Result<Found> link(uint64_t node, uint64_t parent, std::string_view name);
+  Result<Found> tmpfile(uint64_t parent, uint32_t mode, Caller caller);
+  Result<> unlink(uint64_t parent, std::string_view name);
+  Result<> rmdir(uint64_t parent, std::string_view name);
+  Result<> rename(uint64_t parent, std::string_view name, uint64_t new_parent,
+                  std::string_view new_name, unsigned flags);
+
+  Result<size_t> read(uint64_t node, uint64_t offset, std::span<std::byte> data);
+  // `drop_privileges`: set-id bits and file capabilities go first, as the kernel asks.
+  Result<size_t> write(uint64_t node, uint64_t offset, std::span<const std::byte> data,
+                       bool drop_privileges);
+  Result<> fallocate(uint64_t node, int mode, uint64_t offset, uint64_t length);
+  Result<uint64_t> seek(uint64_t node, uint64_t offset, int whence);
+  Result<size_t> copy_range(uint64_t from, uint64_t from_offset, uint64_t to, uint64_t to_offset,
+                            size_t length);
+  Result<> fsync(uint64_t node, bool data_only);
+  Result<struct statvfs> statfs();
+
+  Result<std::string> get_xattr(uint64_t node, const std::string& name);
+  Result<std::vector<std::string>> list_xattrs(uint64_t node);
+  Result<> set_xattr(uint64_t node, const std::string& name, std::string_view value, int flags);
+  Result<> remove_xattr(uint64_t node, const std::string& name);
+
+  // Calls `each` for the entries after `cookie` until it returns false. With `attributes` every
+  // entry but "." and ".." counts as looked up when `each` took it.
+  struct Entry {
+    std::string_view name;
+    uint64_t cookie;  // to go on after it
+    Found found;      // without `attributes`: only st_ino and st_mode's type
+  };
+  Result<> readdir(uint64_t node, uint64_t cookie, bool attributes,
+                   const std::function<bool(const Entry&)>& each);
+
+ private:
+  struct Shown {  // a name as the union shows it
+    bool in_upper = false;
+    Ino lower =
+        no_ino;  // the lower's object of that name, when the directory merges and nothing hides it
+  };
+  Union(std::unique_ptr<Lower> lower, Upper upper, Ownership ownership);
+
+  // Nodes and names; the lock is held in all below.
+  Result<Node*> find(uint64_t id);
+  Result<Node*> find_directory(uint64_t id);
+  Result<std::optional<Shown>> show(Node& directory, std::string_view name);
+  Result<Node*> child(Node& directory, std::string_view name);  // null: no such name
+  Result<Node*> node_of(Node& directory, std::string_view name, const Shown& shown);
+  Result<> describe_upper(Node& directory, std::string_view name, const Shown& shown, Node& fresh);
+  Result<bool> is_whiteout(const Fd& directory, const std::string& name);
+  Result<> dress_root();
+  Result<Found> found(Node& node);
+  bool lower_has(const Node& directory, std::string_view name) const;
+  Result<bool> is_empty(Node& directory);
+
+  Result<DirectoryState*> load(Node& directory);
+  void add_name(Node& directory, std::string_view name, bool whiteout);
+  void drop_name(Node& directory, std::string_view name);
+
+  // The upper's objects.
+  Result<SharedFd> directory_fd(Node& directory);
+  Result<SharedFd> object(Node& node);  // O_PATH
+  Result<SharedFd> data_fd(Node& node);
+  Result<struct stat> attr(Node& node);
+  uint32_t visible_links(Node& node);
+  Node* union_directory(Ino lower);
+  Result<> own(const Fd& directory, const char* name, Caller caller, const struct stat& parent);
+
+  // Copy-up.
+  Result<> copy_up(Node& node, bool with_content = true);
+  Result<> copy_up_directory(Node& directory);
+  Result<std::string> build_copy(Node& node, bool with_content);
+  Result<> copy_content(Node& node, const Fd& to);
+  Result<> copy_attributes(Ino ino, const char* name);
+  Result<std::vector<Link>> aliases_of(Node& node);
+
+  // Creation and removal.
+  template <class Make>
+  Result<Found> create(uint64_t parent, std::string_view name, Caller caller, uint32_t type,
+                       Make make);
+  Result<> hold(Node& node);
+  Result<> remove_upper(Node& directory, std::string_view name, bool is_directory);
+  Result<> put_whiteout(Node& directory, std::string_view name);
+  Result<> prepare_move(Node& node, Node& to, std::string_view name);
+  Result<> exchange(Node& from, std::string_view name, Node& to, std::string_view new_name);
+  Result<> move(Node& from, std::string_view name, Node& to, std::string_view new_name, Node& node,
+                Node* target);
+  Result<Content> content(Node& node, bool to_write);
+  Result<Content> locate(uint64_t id, bool to_write);  // takes the lock
+
+  struct Place {
+    SharedFd directory;
+    std::string name;
+    bool by_descriptor = false;  // the name is a link to follow
+  };
+  Result<Place> place(Node& node);
+  Result<> change_owner(Node& node, const Place& place, const AttributeChange& change);
+
+  std::unique_ptr<Lower> lower_;
+  Upper upper_;
+  Ownership ownership_;
+  SharedFd proc_fds_;  // /proc/self/fd
+  std::mutex mutex_;   // guards all below
+  NodeTable nodes_;
+  std::vector<std::pair<uint64_t, bool>>
+      open_fds_;  // node ids with a cached descriptor, oldest first; true: data
+  size_t held_count_ = 0;
+  void remember_fd(Node& node, bool data);
+};
+
+}  // namespace lyr::unionfs

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "unionfs/upper.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <vector>
+
+#include "base/sys_file.h"
+
+namespace lyr::unionfs {
+namespace {
+
+Result<> empty_directory(const Fd& directory) {
+  std::vector<std::string> names;
+  TRY(sys::read_directory(directory, [&](const sys::DirectoryEntry& entry) {
+    names.emplace_back(entry.name);
+    return true;
+  }));
+  for (const std::string& name : names) TRY(sys::remove_all_at(directory, name.c_str()));
+  return {};
+}
+
+}  // namespace
+
+Result<Upper> Upper::open(Fd directory, Fd work, bool trusted_xattrs) {
+  // Read from new descriptors: the given ones may be O_PATH, or have been read from already.
+  Fd root = TRY(sys::open_at(directory, ".", O_RDONLY | O_DIRECTORY));
+  Fd scratch = TRY(sys::open_at(work, ".", O_RDONLY | O_DIRECTORY));
+  TRY(empty_directory(scratch));
+  Upper upper(std::make_shared<const Fd>(std::move(root)),
+              std::make_shared<const Fd>(std::move(scratch)));
+  upper.format_.trusted = trusted_xattrs;
+  std::string name = upper.temporary_name();
+  auto made = sys::mknod_at(*upper.work_, name.c_str(), S_IFCHR, 0);
+  if (!made && made.error().code != EPERM) return Failure(std::move(made).error());
+  upper.format_.device_whiteouts = made.has_value();
+  if (made) TRY(sys::unlink_at(*upper.work_, name.c_str()));
+  return upper;
+}
+
+std::string Upper::temporary_name() { return "t" + std::to_string(++temporaries_); }
+
+Result<std::string> Upper::make_whiteout() {
+  std::string name = temporary_name();
+  if (format_.device_whiteouts) {
+    TRY(sys::mknod_at(*work_, name.c_str(), S_IFCHR, 0));
+    return name;
+  }
+  Fd file = TRY(sys::open_at(*work_, name.c_str(), O_CREAT | O_EXCL | O_WRONLY, 0600));
+  TRY(set_mark(file, whiteout_mark, "y"));
+  return name;
+}
+
+Result<> Upper::whiteout_absent(const Fd& directory, const char* name) {
+  if (format_.device_whiteouts) return sys::mknod_at(directory, name, S_IFCHR, 0);
+  return whiteout_over(directory, name);
+}
+
+Result<> Upper::whiteout_over(const Fd& directory, const char* name) {
+  if (!format_.device_whiteouts) TRY(mark_file_whiteouts(directory));
+  std::string made = TRY(make_whiteout());
+  return sys::rename_at(*work_, made.c_str(), directory, name);
+}
+
+Result<> Upper::mark_file_whiteouts(const Fd& directory) {
+  Marks marks = TRY(read_marks(directory));
+  if (marks.opaque || marks.file_whiteouts) return {};
+  return set_mark(directory, opaque_mark, "x");
+}
+
+Result<> Upper::set_mark(const Fd& object, std::string_view mark, std::string_view value) {
+  return sys::set_xattr(object, format_.name(mark).c_str(), value);
+}
+
+bool is_device_whiteout(const struct stat& status) {
+  return S_ISCHR(status.st_mode) && status.st_rdev == 0;
+}
+
+}  // namespace lyr::unionfs

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The upper directory and its work directory: every change becomes visible by one rename or one
+// creation, so that a crash leaves either the old or the new. What lies in the work directory is
+// rubbish from the next start on.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "unionfs/format.h"
+
+namespace lyr::unionfs {
+
+using SharedFd = std::shared_ptr<const Fd>;
+
+class Upper {
+ public:
+  // Empties `work` and finds out how whiteouts can be made there.
+  static Result<Upper> open(Fd directory, Fd work, bool trusted_xattrs);
+
+  const SharedFd& root() const { return root_; }
+  const SharedFd& work() const { return work_; }
+  const Format& format() const { return format_; }
+
+  // A name that nothing in the work directory has. Not thread-safe, like all below: the union's
+  // lock guards it.
+  std::string temporary_name();
+  uint64_t temporaries() const { return temporaries_; }  // the last name's number
+
+  // Makes a whiteout in the work directory under a new name, which it returns.
+  Result<std::string> make_whiteout();
+  // A whiteout where `directory` has nothing.
+  Result<> whiteout_absent(const Fd& directory, const char* name);
+  // A whiteout in place of what is not a directory: one rename.
+  Result<> whiteout_over(const Fd& directory, const char* name);
+
+  Result<> set_mark(const Fd& object, std::string_view mark, std::string_view value);
+
+ private:
+  Upper(SharedFd root, SharedFd work) : root_(std::move(root)), work_(std::move(work)) {}
+  Result<> mark_file_whiteouts(const Fd& directory);
+
+  SharedFd root_;
+  SharedFd work_;
+  Format format_;
+  uint64_t temporaries_ = 0;
+};
+
+// Whether an upper object with this status is a whiteout made as a device.
+bool is_device_whiteout(const struct stat& status);
+
+}  // namespace lyr::unionfs
