@@ -134,6 +134,7 @@ struct ExecOptions {
 struct Outcome {
   int exit_code = 0;
   bool detached = false;
+  bool failed_to_start = false;  // nothing of the container ran: exit_code is 125, 126 or 127
   std::string message;
 };
 
@@ -145,7 +146,8 @@ class Engine {
   ~Engine();
 
   const Roots& roots() const;
-  store::Store& store();
+  // Opened when first asked for. Valid as long as the engine.
+  Result<store::Store*> store();
 
   // Images by name, id or unique id prefix; ENOENT says what to do.
   Result<store::ImageRecord> find_image(std::string_view reference);
@@ -174,15 +176,6 @@ class Engine {
   Result<> logs(std::string_view name_or_id, const LogOptions& options,
                 const std::function<bool(const LogLine&)>& each);
   Result<std::vector<unionfs::Change>> diff(std::string_view name_or_id);
-  // `path` of the container as a tar on `out` (docker's archive API: the entry is named by the last
-  // part of the path).
-  Result<> copy_from(std::string_view name_or_id, std::string_view path, const Fd& out);
-  // Unpacks a tar into the directory `path` of the container.
-  Result<> copy_to(std::string_view name_or_id, std::string_view path, const Fd& in);
-
-  // The process configuration, as the OCI config.json it was run with.
-  Result<std::string> bundle_json(std::string_view name_or_id);
-
   // Things a person should know about this host: how ids are mapped, cgroups, /dev/fuse, each "key:
   // value".
   Result<std::vector<std::pair<std::string, std::string>>> host_facts();

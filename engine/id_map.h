@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// The id map every container of this user gets; LYR_SINGLE_ID=1 forces the one-id form.
+#pragma once
+
+#include "sandbox/sandbox.h"
+
+namespace lyr::engine {
+
+Result<sandbox::ChosenIdMap> choose_map();
+
+}  // namespace lyr::engine

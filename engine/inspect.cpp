@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// What can be asked about a container and about this host.
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/sys_file.h"
+#include "engine/engine_state.h"
+#include "engine/id_map.h"
+#include "engine/log_file.h"
+#include "engine/make_spec.h"
+#include "engine/reconcile.h"
+#include "sandbox/sandbox.h"
+#include "unionfs/unionfs.h"
+
+namespace lyr::engine {
+namespace {
+
+std::string describe_map(const sandbox::IdMap& map) {
+  std::string text;
+  for (const sandbox::IdRange& range : map.uids) {
+    if (!text.empty()) text += ", ";
+    text += std::to_string(range.container) + " is " + std::to_string(range.host) + " (" +
+            std::to_string(range.count) + ")";
+  }
+  return text;
+}
+
+std::string describe_fuse() {
+  auto device = sys::open("/dev/fuse", O_RDWR);
+  if (device) return "/dev/fuse can be used";
+  return "/dev/fuse cannot be used: " + describe(device.error()) +
+         " (load the module with modprobe fuse; make it usable with chmod 0666 /dev/fuse)";
+}
+
+}  // namespace
+
+Result<> Engine::logs(std::string_view name_or_id, const LogOptions& options,
+                      const std::function<bool(const LogLine&)>& each) {
+  auto info = TRY(find(name_or_id));
+  auto directory = TRY(open_container(*state_, info.id));
+  auto running = [&] {
+    auto lock = ContainerLock::try_take(directory);
+    return !lock && lock.error().code == EWOULDBLOCK;
+  };
+  return read_log(directory.persistent, options, running, each);
+}
+
+Result<std::vector<unionfs::Change>> Engine::diff(std::string_view name_or_id) {
+  auto info = TRY(find(name_or_id));
+  auto directory = TRY(open_container(*state_, info.id));
+  auto* images = TRY(store());
+  auto image = TRY(images->image(info.image_id));
+  if (!image) return fail_saying(ENOENT, "the image of " + info.name + " is gone");
+  auto tree = TRY(images->open_image_tree(image->chain_id));
+  Fd upper = TRY(sys::open_at(directory.persistent, "upper", O_RDONLY | O_DIRECTORY));
+  auto map = TRY(choose_map());
+  // Files of other ids can only be looked at as their owner: the list comes back through an unnamed
+  // file.
+  Fd list = TRY(sys::open_unnamed(directory.persistent, O_RDWR, 0600));
+  auto write_list = [&]() -> Result<> {
+    auto changes = TRY(unionfs::changes(upper, tree));
+    std::string text;
+    for (const unionfs::Change& change : changes) {
+      text += static_cast<char>(change.kind);
+      text += change.path;
+      text += '\0';
+    }
+    return sys::write_all(list, text);
+  };
+  TRY(sandbox::run_mapped(map.map, write_list));
+  auto status = TRY(sys::stat(list));
+  std::string text(static_cast<size_t>(status.st_size), '\0');
+  TRY(sys::pread_exactly(list, std::as_writable_bytes(std::span(text)), 0));
+  std::vector<unionfs::Change> changes;
+  for (size_t at = 0; at < text.size();) {
+    std::string row(text.c_str() + at);
+    at += row.size() + 1;
+    changes.push_back({static_cast<unionfs::ChangeKind>(row[0]), row.substr(1)});
+  }
+  return changes;
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> Engine::host_facts() {
+  std::vector<std::pair<std::string, std::string>> facts;
+  auto map = TRY(choose_map());
+  struct utsname kernel{};
+  if (::uname(&kernel) == 0) facts.emplace_back("Kernel", kernel.release);
+  facts.emplace_back("Rootless", ::geteuid() == 0 ? "no" : "yes");
+  facts.emplace_back("Ids",
+                     describe_map(map.map) + (map.why_single.empty() ? "" : "; " + map.why_single));
+  facts.emplace_back("Cgroups", sandbox::describe_cgroups());
+  facts.emplace_back("FUSE", describe_fuse());
+  facts.emplace_back("Union mode", "pure FUSE");
+  facts.emplace_back("Root", state_->roots.root);
+  facts.emplace_back("Run root", state_->roots.run_root);
+  return facts;
+}
+
+}  // namespace lyr::engine

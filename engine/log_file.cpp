@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/log_file.h"
+
+#include <charconv>
+#include <ctime>
+
+#include "base/sys_event.h"
+#include "base/sys_file.h"
+
+namespace lyr::engine {
+namespace {
+
+constexpr int64_t second_ns = 1000000000;
+constexpr size_t time_bytes = 30;  // of format_time
+
+}  // namespace
+
+std::string format_time(int64_t unix_ns) {
+  time_t seconds = unix_ns / second_ns;
+  struct tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char text[64];
+  size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+  std::string fraction = std::to_string(unix_ns % second_ns + second_ns).substr(1);
+  return std::string(text, size) + "." + fraction + "Z";
+}
+
+std::optional<int64_t> parse_time(std::string_view text) {
+  if (text.size() != time_bytes || text[10] != 'T' || text[19] != '.' || text[29] != 'Z') {
+    return std::nullopt;
+  }
+  struct tm parts{};
+  std::string date(text.substr(0, 19));
+  if (::strptime(date.c_str(), "%Y-%m-%dT%H:%M:%S", &parts) == nullptr) return std::nullopt;
+  int64_t fraction = 0;
+  auto [end, error] = std::from_chars(text.data() + 20, text.data() + 29, fraction);
+  if (error != std::errc() || end != text.data() + 29) return std::nullopt;
+  return int64_t{::timegm(&parts)} * second_ns + fraction;
+}
+
+std::optional<LogLine> parse_log_line(std::string_view line, bool& whole) {
+  // TIME SP stdout|stderr SP F|P SP text
+  constexpr size_t text_at = time_bytes + 10;
+  if (line.size() < text_at || line[time_bytes] != ' ') return std::nullopt;
+  std::string_view stream = line.substr(time_bytes + 1, 6);
+  char kind = line[time_bytes + 8];
+  if ((stream != "stdout" && stream != "stderr") || (kind != 'F' && kind != 'P'))
+    return std::nullopt;
+  auto time = parse_time(line.substr(0, time_bytes));
+  if (!time) return std::nullopt;
+  whole = kind == 'F';
+  return LogLine{stream == "stderr", *time, line.substr(text_at)};
+}
+
+Result<LogWriter> LogWriter::open(const Fd& persistent) {
+  return LogWriter(TRY(sys::open_at(persistent, log_name, O_WRONLY | O_CREAT | O_APPEND, 0600)));
+}
+
+Result<> LogWriter::piece(bool standard_error, char kind, std::string_view text) {
+  out_ += format_time(sys::now_unix_ns());
+  out_ += standard_error ? " stderr " : " stdout ";
+  out_ += kind;
+  out_ += ' ';
+  out_ += text;
+  out_ += '\n';
+  return {};
+}
+
+Result<> LogWriter::write(bool standard_error, std::span<const std::byte> data) {
+  std::string& pending = pending_[standard_error ? 1 : 0];
+  std::string_view rest(reinterpret_cast<const char*>(data.data()), data.size());
+  while (!rest.empty()) {
+    size_t newline = rest.find('\n');
+    std::string_view part = rest.substr(0, newline);
+    size_t room = log_piece_bytes_max - pending.size();
+    if (part.size() > room) {
+      pending.append(part.substr(0, room));
+      TRY(piece(standard_error, 'P', pending));
+      pending.clear();
+      rest.remove_prefix(room);
+      continue;
+    }
+    pending.append(part);
+    if (newline == std::string_view::npos) break;
+    TRY(piece(standard_error, 'F', pending));
+    pending.clear();
+    rest.remove_prefix(newline + 1);
+  }
+  auto written = sys::write_all(file_, out_);
+  out_.clear();
+  return written;
+}
+
+Result<> LogWriter::finish() {
+  for (int stream = 0; stream < 2; ++stream) {
+    if (!pending_[stream].empty()) TRY(piece(stream == 1, 'P', pending_[stream]));
+    pending_[stream].clear();
+  }
+  auto written = sys::write_all(file_, out_);
+  out_.clear();
+  return written;
+}
+
+}  // namespace lyr::engine

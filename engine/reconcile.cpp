@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/reconcile.h"
+
+#include <sys/file.h>
+
+#include <csignal>
+
+#include "base/sys_event.h"
+#include "base/sys_file.h"
+#include "base/sys_process.h"
+#include "engine/id_map.h"
+#include "engine/names.h"
+#include "engine/volumes.h"
+#include "sandbox/sandbox.h"
+
+namespace lyr::engine {
+namespace {
+
+constexpr char lock_file[] = "lock";
+constexpr int killed_exit_code = 137;  // 128 + SIGKILL
+
+Result<Fd> open_lock(const ContainerDirectory& directory) {
+  return sys::open_at(directory.runtime, lock_file, O_RDWR | O_CREAT, 0600);
+}
+
+void fill_end(ContainerInfo& info, const ExitRecord& end) {
+  info.status = end.dead ? Status::dead : Status::exited;
+  info.exit_code = end.exit_code;
+  info.started_unix_ns = end.started_unix_ns;
+  info.finished_unix_ns = end.finished_unix_ns;
+  info.error = end.error;
+}
+
+Result<> wait_for_end(const Fd& pidfd) {
+  struct pollfd waiting{pidfd.get(), POLLIN, 0};
+  TRY(sys::poll({&waiting, 1}, 10000));
+  return {};
+}
+
+}  // namespace
+
+Result<ContainerLock> ContainerLock::try_take(const ContainerDirectory& directory) {
+  Fd file = TRY(open_lock(directory));
+  TRY(sys::flock(file, LOCK_EX | LOCK_NB));
+  return ContainerLock(std::move(file));
+}
+
+Result<ContainerLock> ContainerLock::take(const ContainerDirectory& directory) {
+  Fd file = TRY(open_lock(directory));
+  TRY(sys::flock(file, LOCK_EX));
+  return ContainerLock(std::move(file));
+}
+
+Result<> clean_after(const ContainerDirectory& directory, const ContainerInfo& info) {
+  auto run = TRY(read_run(directory.runtime));
+  if (!run) return {};
+  sandbox::Spec spec = sandbox::default_spec();
+  spec.id = info.id;
+  auto container = TRY(find_process(run->container));
+  if (container) {
+    static_cast<void>(sys::pidfd_send_signal(*container, SIGKILL));
+    TRY(wait_for_end(*container));
+  }
+  static_cast<void>(sandbox::remove_cgroup(spec));
+  ExitRecord end;
+  end.exit_code = killed_exit_code;
+  end.started_unix_ns = run->started_unix_ns;
+  end.finished_unix_ns = sys::now_unix_ns();
+  end.dead = true;
+  end.error = "its supervisor was killed; what was still running in it was killed too";
+  TRY(write_exit(directory.persistent, end));
+  static_cast<void>(sys::unlink_at(directory.runtime, "attach.sock"));
+  return sys::unlink_at(directory.runtime, "state.json");
+}
+
+Result<> delete_container(const Engine::State& engine, const ContainerDirectory& directory,
+                          const ContainerInfo& info, bool volumes) {
+  // The name goes first and the record last: at any stop in between it can be removed again by its
+  // id.
+  TRY(release_name(engine, info.name, info.id));
+  auto map = TRY(choose_map());
+  for (const char* files : {"upper", "work"}) {
+    auto remove = [&] { return sys::remove_all_at(directory.persistent, files); };
+    TRY(sandbox::run_mapped(map.map, remove));
+  }
+  if (volumes) TRY(remove_anonymous_volumes(engine, info));
+  TRY(sys::remove_all_at(engine.containers, info.id.c_str()));
+  return sys::remove_all_at(engine.running, info.id.c_str());
+}
+
+Result<std::optional<ContainerInfo>> inspect_container(const Engine::State& engine,
+                                                       const std::string& id) {
+  auto directory = open_container(engine, id);
+  if (!directory && directory.error().code == ENOENT) {
+    static_cast<void>(sys::unlink_at(engine.running, id.c_str(), AT_REMOVEDIR));
+    return std::nullopt;
+  }
+  if (!directory) return std::unexpected(std::move(directory).error());
+  auto lock = ContainerLock::try_take(*directory);
+  if (!lock && lock.error().code != EWOULDBLOCK) return std::unexpected(std::move(lock).error());
+  auto info = read_container(directory->persistent);
+  if (!info && info.error().code == ENOENT) {
+    // Being made, or half made by a command that was killed: then nobody holds the lock.
+    if (lock) {
+      static_cast<void>(sys::remove_all_at(engine.containers, id.c_str()));
+      static_cast<void>(sys::remove_all_at(engine.running, id.c_str()));
+    }
+    return std::nullopt;
+  }
+  if (!info) return std::unexpected(std::move(info).error());
+  if (lock) {
+    auto run = TRY(read_run(directory->runtime));
+    if (run) {
+      TRY(clean_after(*directory, *info));
+      if (info->options.auto_remove) {
+        TRY(delete_container(engine, *directory, *info, true));
+        return std::nullopt;
+      }
+    }
+  }
+  auto end = TRY(read_exit(directory->persistent));
+  if (end) fill_end(*info, *end);
+  if (lock) return std::move(*info);
+  auto run = TRY(read_run(directory->runtime));
+  if (run) {
+    info->status = Status::running;
+    info->exit_code = 0;
+    info->error.clear();
+    info->finished_unix_ns = 0;
+    info->started_unix_ns = run->started_unix_ns;
+    info->pid = run->container.pid;
+    info->supervisor_pid = run->supervisor.pid;
+  }
+  return std::move(*info);
+}
+
+}  // namespace lyr::engine

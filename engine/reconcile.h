@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a container is now. A supervisor holds its container's lock file while it lives, and the
+// kernel lets go of the lock with it, so nobody has to judge whether a pid is stale; what a killed
+// supervisor left is put right by whoever looks next.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "engine/engine_state.h"
+#include "engine/record.h"
+
+namespace lyr::engine {
+
+// A container's lock, held as long as this lives.
+class ContainerLock {
+ public:
+  // EWOULDBLOCK: its supervisor (or another command that changes it) has it.
+  static Result<ContainerLock> try_take(const ContainerDirectory& directory);
+  // Waits for it.
+  static Result<ContainerLock> take(const ContainerDirectory& directory);
+  const Fd& fd() const { return file_; }
+
+ private:
+  explicit ContainerLock(Fd file) : file_(std::move(file)) {}
+  Fd file_;
+};
+
+// Its record with status, after putting right what was left. Absent: it is not (or no longer)
+// there.
+Result<std::optional<ContainerInfo>> inspect_container(const Engine::State& engine,
+                                                       const std::string& id);
+
+// Kills what a dead supervisor left of a run and records its end. The lock is held.
+Result<> clean_after(const ContainerDirectory& directory, const ContainerInfo& info);
+
+// Removes the container's directories and its name. The lock is held and it does not run.
+Result<> delete_container(const Engine::State& engine, const ContainerDirectory& directory,
+                          const ContainerInfo& info, bool volumes);
+
+}  // namespace lyr::engine

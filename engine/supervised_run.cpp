@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/supervised_run.h"
+
+#include <array>
+#include <csignal>
+
+#include "base/sys_event.h"
+#include "base/sys_file.h"
+#include "base/sys_unix_socket.h"
+#include "engine/id_map.h"
+#include "engine/make_spec.h"
+
+namespace lyr::engine {
+namespace {
+
+constexpr int server_end_ms = 10000;  // for the last writes to reach the upper directory
+constexpr int clients_end_ms = 5000;
+constexpr int engine_failed = 125;
+constexpr int not_executable = 126;
+constexpr int not_found = 127;
+
+int exit_code_of(const Error& error) {
+  if (std::string_view(error.call) != "exec") return engine_failed;
+  return error.code == ENOENT ? not_found : not_executable;
+}
+
+std::string explain(const Error& error, const ContainerInfo& info) {
+  if (std::string_view(error.call) != "exec") return describe(error);
+  const std::string& program = info.command.front();
+  if (error.code == ENOENT) {
+    return "exec " + program + ": not found in the container (" +
+           (program.find('/') == std::string::npos ? "nor in its PATH)"
+                                                   : "or its interpreter is missing)");
+  }
+  return "exec " + program + ": " + describe(error);
+}
+
+}  // namespace
+
+SupervisedRun::SupervisedRun(SupervisorTask task, Engine::State state, ContainerDirectory directory)
+    : task_(std::move(task)), state_(std::move(state)), directory_(std::move(directory)) {}
+
+void SupervisedRun::run() {
+  auto started = start();
+  if (!started) {
+    report_failure(started.error());
+    return;
+  }
+  StartReport report{.started = true, .exit_code = 0, .message = ""};
+  for (const std::string& warning : container_->warnings()) report.message += warning + "\n";
+  static_cast<void>(send_report(task_.status, report));
+  task_.status.reset();
+  watch();
+  finish();
+}
+
+void SupervisedRun::report_failure(const Error& error) {
+  bool ours = lock_.has_value();
+  StartReport report{
+      .started = false, .exit_code = exit_code_of(error), .message = explain(error, task_.info)};
+  container_.reset();  // kills what there is of it
+  if (server_) server_->finish(server_end_ms);
+  if (ours) {
+    ExitRecord failed;
+    failed.exit_code = report.exit_code;
+    failed.finished_unix_ns = sys::now_unix_ns();
+    failed.error = report.message;
+    static_cast<void>(write_exit(directory_.persistent, failed));
+    static_cast<void>(sys::unlink_at(directory_.runtime, "attach.sock"));
+    static_cast<void>(sys::unlink_at(directory_.runtime, "state.json"));
+    if (task_.info.options.auto_remove) {
+      static_cast<void>(delete_container(state_, directory_, task_.info, true));
+    }
+  }
+  lock_.reset();
+  static_cast<void>(send_report(task_.status, report));
+}
+
+Result<> SupervisedRun::start() {
+  lock_ = TRY(lock_for_start(directory_));
+  TRY(clean_after(directory_, task_.info));  // of a supervisor that was killed
+  auto chosen = TRY(choose_map());
+  server_ = TRY(UnionServer::fork(task_.roots, directory_, task_.chain_id, chosen.map, [this] {
+    lock_.reset();
+    task_.status.reset();
+    task_.client.reset();
+  }));
+  ResolvedUser user;
+  {
+    auto store = TRY(store::Store::open(store_directory(task_.roots)));
+    auto tree = TRY(store.open_image_tree(task_.chain_id));
+    auto accounts = TRY(read_accounts(store, tree));
+    user = TRY(resolve_user(task_.info.options.user.value_or(""), accounts));
+  }
+  spec_ = TRY(make_spec(state_, task_.info, user, chosen.map));
+  auto stdio = TRY(make_streams());
+  const std::array<int, 4> handled{SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+  signals_ = TRY(sys::signal_fd(handled));
+  return launch(std::move(stdio));
+}
+
+Result<sandbox::Stdio> SupervisedRun::make_streams() {
+  sandbox::Stdio stdio;
+  if (task_.info.options.terminal) return stdio;
+  if (task_.info.options.interactive) {
+    auto input = TRY(sys::pipe());
+    stdio.in = std::move(input.read);
+    streams_.input = std::move(input.write);
+  } else {
+    stdio.in = TRY(sys::open("/dev/null", O_RDONLY));
+  }
+  auto output = TRY(sys::pipe());
+  stdio.out = std::move(output.write);
+  streams_.output = std::move(output.read);
+  auto error = TRY(sys::pipe());
+  stdio.err = std::move(error.write);
+  streams_.error = std::move(error.read);
+  return stdio;
+}
+
+Result<> SupervisedRun::launch(sandbox::Stdio stdio) {
+  container_ = TRY(sandbox::Launch::begin(spec_, std::move(stdio)));
+  TRY(server_->serve(container_->take_fuse_device(), container_->pid()));
+  TRY(container_->finish());
+  if (task_.info.options.terminal) streams_.terminal = container_->take_terminal();
+  TRY(open_for_clients());
+  record_.supervisor = TRY(identify(static_cast<pid_t>(::getpid())));
+  record_.container = TRY(identify(container_->pid()));
+  record_.started_unix_ns = sys::now_unix_ns();
+  TRY(write_run(directory_.runtime, record_));
+  return container_->start();
+}
+
+Result<> SupervisedRun::open_for_clients() {
+  auto log = TRY(LogWriter::open(directory_.persistent));
+  bool once = task_.info.options.interactive && task_.client.valid();
+  hub_.emplace(std::move(streams_), std::move(log), once);
+  hub_->set_signal_handler([this](int signal) {
+    static_cast<void>(sys::pidfd_send_signal(container_->pidfd(), signal));
+  });
+  if (task_.client) hub_->add_client(std::move(task_.client));
+  listener_ = TRY(sys::listen_unix(directory_.runtime, "attach.sock"));
+  return {};
+}
+
+void SupervisedRun::take_signal() {
+  auto signal = sys::next_signal(signals_);
+  // Whoever ends the supervisor in an orderly way ends the container.
+  if (signal && *signal) static_cast<void>(sys::pidfd_send_signal(container_->pidfd(), SIGKILL));
+}
+
+void SupervisedRun::watch() {
+  bool server_ended = false;
+  for (;;) {
+    std::vector<struct pollfd> fds;
+    fds.push_back({container_->pidfd().get(), POLLIN, 0});
+    fds.push_back({listener_.get(), POLLIN, 0});
+    fds.push_back({signals_.get(), POLLIN, 0});
+    if (!server_ended) fds.push_back({server_->pidfd().get(), POLLIN, 0});
+    hub_->watch(fds);
+    if (!sys::poll(fds, -1)) return;
+    if (fds[2].revents != 0) take_signal();
+    if (!server_ended && fds[3].revents != 0) {
+      // It ends before the container's last process is reaped: its mounts go first.
+      server_ended = true;
+      if (server_->ended_well()) continue;
+      end_.error = "its file system server ended, so the container was killed";
+      static_cast<void>(sys::pidfd_send_signal(container_->pidfd(), SIGKILL));
+    }
+    hub_->act(fds);
+    if (fds[1].revents != 0) {
+      auto client = sys::accept_unix(listener_);
+      if (client) hub_->add_client(std::move(*client));
+    }
+    if (fds[0].revents == 0) continue;
+    auto ending = sys::wait_pidfd(container_->pidfd());
+    if (ending && *ending) end_.exit_code = (*ending)->shell_code();
+    return;
+  }
+}
+
+void SupervisedRun::finish() {
+  end_.started_unix_ns = record_.started_unix_ns;
+  end_.finished_unix_ns = sys::now_unix_ns();
+  hub_->drain();
+  server_->finish(server_end_ms);
+  static_cast<void>(sandbox::remove_cgroup(spec_));
+  static_cast<void>(write_exit(directory_.persistent, end_));
+  static_cast<void>(sys::unlink_at(directory_.runtime, "attach.sock"));
+  static_cast<void>(sys::unlink_at(directory_.runtime, "state.json"));
+  if (task_.info.options.auto_remove) {
+    static_cast<void>(delete_container(state_, directory_, task_.info, true));
+  }
+  // Who hears of the end may start or remove it at once.
+  lock_.reset();
+  hub_->finish(end_.exit_code, end_.error, clients_end_ms);
+}
+
+}  // namespace lyr::engine

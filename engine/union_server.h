@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The FUSE server's process: the supervisor's child and the container's sibling, so that the
+// container cannot see it.
+#pragma once
+
+#include <functional>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "base/sys_process.h"
+#include "engine/engine_state.h"
+#include "sandbox/sandbox.h"
+
+namespace lyr::engine {
+
+class UnionServer {
+ public:
+  // Forks it. It opens the store and the tree at once, while the container is made. `forget`: what
+  // the child must not keep open.
+  static Result<UnionServer> fork(const Roots& roots, const ContainerDirectory& directory,
+                                  const Digest& chain_id, const sandbox::IdMap& map,
+                                  const std::function<void()>& forget);
+  // Hands it the mounted file system's device. Rootless with several ids it first joins the
+  // container's user namespace, to own files of every id in it.
+  Result<> serve(Fd fuse_device, pid_t container);
+
+  const Fd& pidfd() const { return child_.pidfd; }
+  // After its end: whether it ended because the file system was unmounted, as it should.
+  bool ended_well();
+  // Waits for its end (the file system is gone when the container's mounts are), then kills it.
+  void finish(int timeout_ms);
+
+ private:
+  UnionServer(sys::Child child, Fd channel)
+      : child_(std::move(child)), channel_(std::move(channel)) {}
+  sys::Child child_;
+  Fd channel_;
+  bool reaped_ = false;
+};
+
+}  // namespace lyr::engine

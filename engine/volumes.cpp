@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/volumes.h"
+
+#include <algorithm>
+
+#include "base/sys_file.h"
+#include "engine/id_map.h"
+#include "engine/names.h"
+
+namespace lyr::engine {
+namespace {
+
+bool is_anonymous(const VolumeMount& volume) {
+  auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  return volume.source.size() == 64 && std::ranges::all_of(volume.source, hex);
+}
+
+}  // namespace
+
+bool is_host_path(const VolumeMount& volume) { return volume.source.starts_with('/'); }
+
+std::string volume_path(const Engine::State& engine, const VolumeMount& volume) {
+  if (is_host_path(volume)) return volume.source;
+  return engine.roots.root + "/volumes/" + volume.source + "/_data";
+}
+
+Result<> prepare_volumes(const Engine::State& engine, ContainerInfo& info) {
+  for (VolumeMount& volume : info.options.volumes) {
+    if (is_host_path(volume)) {
+      bool exists = TRY(sys::exists_at(sys::cwd(), volume.source.c_str()));
+      if (!exists) TRY(about(sys::mkdir_all_at(sys::cwd(), volume.source, 0755), volume.source));
+      continue;
+    }
+    if (volume.source.empty()) {
+      volume.source = TRY(make_id());
+    } else if (!check_name(volume.source)) {
+      return fail_saying(EINVAL,
+                         "'" + volume.source +
+                             "' is neither a volume name ([a-zA-Z0-9][a-zA-Z0-9_.-]*) nor an "
+                             "absolute host path");
+    }
+    TRY(sys::mkdir_all_at(engine.volumes, volume.source + "/_data", 0755));
+  }
+  return {};
+}
+
+Result<> remove_anonymous_volumes(const Engine::State& engine, const ContainerInfo& info) {
+  auto map = TRY(choose_map());
+  for (const VolumeMount& volume : info.options.volumes) {
+    if (!is_anonymous(volume)) continue;
+    auto remove = [&] { return sys::remove_all_at(engine.volumes, volume.source.c_str()); };
+    TRY(sandbox::run_mapped(map.map, remove));
+  }
+  return {};
+}
+
+}  // namespace lyr::engine

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// Volumes: host paths, named volumes ($root/volumes/NAME/_data), and anonymous ones, whose names
+// are made up and which go with their container.
+#pragma once
+
+#include <string>
+
+#include "engine/engine_state.h"
+
+namespace lyr::engine {
+
+// Gives every volume of the options a name or an absolute host path, and makes what is missing
+// (docker makes missing host directories too). EINVAL: a bad name.
+Result<> prepare_volumes(const Engine::State& engine, ContainerInfo& info);
+// The host path a resolved volume is.
+std::string volume_path(const Engine::State& engine, const VolumeMount& volume);
+bool is_host_path(const VolumeMount& volume);
+Result<> remove_anonymous_volumes(const Engine::State& engine, const ContainerInfo& info);
+
+}  // namespace lyr::engine
