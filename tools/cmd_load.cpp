@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// lyr load: images from archives and layouts.
+#include <cstdio>
+
+#include "base/sys_event.h"
+#include "base/sys_file.h"
+#include "image/load.h"
+#include "image/reference.h"
+#include "tools/command.h"
+#include "tools/text.h"
+
+namespace lyr::tools {
+namespace {
+
+class ProgressLine {
+ public:
+  void show(uint64_t done, uint64_t total) {
+    if (!shown_ || sys::now_monotonic_ms() - last_ms_ < 100) return;
+    last_ms_ = sys::now_monotonic_ms();
+    std::string of = total == 0 ? "" : " of " + human_size(total);
+    std::fprintf(stderr, "\rloading %s%s\x1b[K", human_size(done).c_str(), of.c_str());
+    drawn_ = true;
+  }
+  void clear() const {
+    if (drawn_) std::fputs("\r\x1b[K", stderr);
+  }
+
+ private:
+  bool shown_ = sys::is_terminal(sys::standard_error());
+  bool drawn_ = false;
+  int64_t last_ms_ = 0;
+};
+
+class LoadAction : public Action {
+ public:
+  void define(CLI::App& app) override {
+    app.add_option("-i,--input", input_, "The archive; - or none: standard input")
+        ->type_name("FILE");
+    app.add_flag("-q,--quiet", quiet_, "No progress");
+    app.add_option("directory", directory_, "");
+  }
+
+  Result<int> run(Context& context) override {
+    if (directory_.empty() && input_.empty() && sys::is_terminal(sys::standard_input())) {
+      return fail_saying(
+          EINVAL, "nothing to load: say -i FILE, an OCI layout's directory, or pipe an archive in");
+    }
+    if (!directory_.empty() && !input_.empty())
+      return fail_saying(EINVAL, "either -i FILE or a directory, not both");
+    auto* engine = TRY(context.engine());
+    auto* store = TRY(engine->store());
+    ProgressLine line;
+    auto progress = [&](uint64_t done, uint64_t total) {
+      if (!quiet_) line.show(done, total);
+    };
+    auto loaded = load(*store, progress);
+    line.clear();
+    if (!loaded) return std::unexpected(std::move(loaded).error());
+    for (const image::Loaded& one : *loaded) {
+      for (const std::string& tag : one.tags)
+        std::printf("Loaded image: %s\n", image::familiar(tag).c_str());
+      if (one.tags.empty()) std::printf("Loaded image ID: %s\n", one.id.text().c_str());
+    }
+    return 0;
+  }
+
+ private:
+  Result<std::vector<image::Loaded>> load(store::Store& store,
+                                          const image::Progress& progress) const {
+    std::string path = directory_.empty() ? input_ : directory_;
+    if (path.empty() || path == "-") {
+      Fd input = TRY(sys::dup(sys::standard_input()));
+      return image::load_archive(store, std::move(input), progress);
+    }
+    Fd file = TRY(about(sys::open(path.c_str(), O_RDONLY), path));
+    auto status = TRY(sys::stat(file));
+    auto loaded = S_ISDIR(status.st_mode) ? image::load_layout(store, file, progress)
+                                          : image::load_archive(store, std::move(file), progress);
+    return about(std::move(loaded), path);
+  }
+
+  std::string input_;
+  std::string directory_;
+  bool quiet_ = false;
+};
+
+}  // namespace
+
+extern const Command cmd_load;
+const Command cmd_load{
+    .name = "load",
+    .summary = "Load images from an archive (docker, OCI) or an OCI layout",
+    .arguments = "[-i FILE|-] | DIRECTORY",
+    .examples = "lyr load -i debian.tar\ndocker save debian | lyr load\nlyr load ./oci-layout",
+    .make = make_action<LoadAction>};
+
+}  // namespace lyr::tools

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only list of commands.
+#include <array>
+
+#include "tools/command.h"
+
+namespace lyr::tools {
+
+extern const Command cmd_attach, cmd_create, cmd_diff, cmd_exec, cmd_help, cmd_images, cmd_info,
+    cmd_inspect, cmd_kill, cmd_load, cmd_logs, cmd_ps, cmd_rm, cmd_rmi, cmd_run, cmd_start,
+    cmd_stop, cmd_tag, cmd_version, cmd_wait;
+
+std::span<const Command* const> all_commands() {
+  static constexpr std::array<const Command*, 20> commands{
+      &cmd_attach,  &cmd_create, &cmd_diff, &cmd_exec, &cmd_help,    &cmd_images, &cmd_info,
+      &cmd_inspect, &cmd_kill,   &cmd_load, &cmd_logs, &cmd_ps,      &cmd_rm,     &cmd_rmi,
+      &cmd_run,     &cmd_start,  &cmd_stop, &cmd_tag,  &cmd_version, &cmd_wait};
+  return commands;
+}
+
+const Command* find_command(std::string_view name) {
+  for (const Command* command : all_commands()) {
+    if (name == command->name) return command;
+  }
+  return nullptr;
+}
+
+Result<engine::Engine*> Context::engine() {
+  if (!engine_) engine_ = TRY(engine::Engine::open(roots_));
+  return &*engine_;
+}
+
+}  // namespace lyr::tools
