@@ -99,17 +99,6 @@ Result<Located> ObjectReader::locate(const ObjectId& object, std::span<std::byte
   return *located;
 }
 
-std::optional<Place> ObjectReader::find(const ObjectId& object) {
-  std::optional<Place> place;
-  index_.find(object, [&](const Place& candidate) {
-    auto frame = open_frame(candidate);
-    if (!frame || !same_object(frame->header, object)) return false;
-    place = candidate;
-    return true;
-  });
-  return place;
-}
-
 bool ObjectReader::has(const ObjectId& object, std::span<const std::byte> data) {
   if (known(object)) return true;
   std::vector<std::byte> stored;

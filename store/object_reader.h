@@ -33,8 +33,6 @@ class ObjectReader {
   Result<size_t> read(const ObjectId& object, uint64_t offset, std::span<std::byte> data);
   // Whether the store has exactly these bytes, compared one by one: a damaged copy is none.
   bool has(const ObjectId& object, std::span<const std::byte> data);
-  // Where a copy's frame is, by its header alone; absent when there is none.
-  std::optional<Place> find(const ObjectId& object);
   // Reads the object in the frame at `place`, checked: data.size() must be its size.
   Result<> read_frame(const Place& place, const ObjectId& object, std::span<std::byte> data);
   // Adds what other processes committed to the index. True when that brought anything.

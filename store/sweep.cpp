@@ -4,7 +4,9 @@
 // process); a sweep needs it alone.
 #include <sys/file.h>
 
+#include <algorithm>
 #include <set>
+#include <unordered_set>
 
 #include "base/sys_file.h"
 #include "store/recipe.h"
@@ -30,32 +32,44 @@ Result<> remove_unlisted(const Fd& directory, const std::set<std::string>& liste
   return {};
 }
 
-// The packs that some layer's recipe takes an object from.
-Result<std::set<PackNumber>> packs_in_use(Store::State& state,
-                                          const std::vector<LayerRecord>& layers) {
-  TRY(state.objects->catch_up());
-  std::set<PackNumber> used;
+using Keys = std::unordered_set<ObjectId, ObjectHash>;
+
+// What the layers' recipes name, by key alone: for a sweep equal keys may well be equal objects.
+Result<Keys> live_keys(Store::State& state, const std::vector<LayerRecord>& layers) {
+  Keys keys;
   for (const LayerRecord& layer : layers) {
-    Fd file = TRY(sys::open_at(state.layers, recipe_name(layer.diff_id).c_str(), O_RDONLY));
+    std::string name = recipe_name(layer.diff_id);
+    Fd file = TRY(about(sys::open_at(state.layers, name.c_str(), O_RDONLY), name));
     auto status = TRY(sys::stat(file));
     auto mapping = TRY(sys::Mapping::read_only(file, static_cast<size_t>(status.st_size)));
     auto recipe = TRY(Recipe::parse(mapping.bytes()));
     for (size_t i = 0; i < recipe.object_count(); ++i) {
-      auto place = state.objects->find(recipe.object(i));
-      // Not to be found: damage that a sweep must not make worse.
-      if (!place) return fail(EIO, "sweep", recipe.object(i).sha256.text());
-      used.insert(place->pack);
+      ObjectId object = recipe.object(i);
+      object.sha256 = {};
+      keys.insert(object);
     }
   }
-  return used;
+  return keys;
+}
+
+// By the pack's own footer: the index is a cache and may know too little. A pack that cannot be
+// read is kept.
+bool is_live(const Store::State& state, const PackRecord& record, const Keys& keys) {
+  auto pack = PackReader::open(state.packs, record.number, record.bytes);
+  if (!pack) return true;
+  auto listed = pack->footer();
+  if (!listed) return true;
+  return std::ranges::any_of(*listed, [&](const PackFooterEntry& entry) {
+    return keys.contains({.sha256 = {}, .xxh3_low = entry.xxh3_low, .xxh3_high = entry.xxh3_high});
+  });
 }
 
 Result<> forget_dead_packs(Store::State& state, const std::vector<LayerRecord>& layers) {
-  auto used = TRY(packs_in_use(state, layers));
+  auto keys = TRY(live_keys(state, layers));
   auto records = TRY(state.catalog->packs());
   std::vector<PackNumber> dead;
   for (const PackRecord& record : records) {
-    if (!used.contains(record.number)) dead.push_back(record.number);
+    if (!is_live(state, record, keys)) dead.push_back(record.number);
   }
   return state.catalog->remove_packs(dead);
 }

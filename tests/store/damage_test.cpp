@@ -140,6 +140,27 @@ TEST_F(DamageTest, AnIndexWithANoisyHeaderIsMadeAgain) {
   }
 }
 
+// What the index does not know may still be needed.
+TEST_F(DamageTest, ARemovalDoesNotBelieveTheIndex) {
+  reopen();
+  SampleLayer other;
+  other.file("other", content_of(5000, 9));
+  Digest other_id = load(other);
+  ImageRecord image = image_of({other_id});
+  {
+    Import import = must(store().begin_import());
+    must(import.commit(std::span(&image, 1), {}));
+  }
+  close();
+  Fd file = must(sys::open((path() + "/index.tbl").c_str(), O_RDWR));
+  std::vector<std::byte> zeros(size_of(path() + "/index.tbl") - 64);
+  must(sys::pwrite_all(file, zeros, 64));
+  reopen();
+  must(store().remove_image(image.id));
+  EXPECT_EQ(names_in("packs").size(), 1u);
+  must(replay());
+}
+
 TEST_F(DamageTest, AFlippedBitOfARecipeIsAnError) {
   std::string recipe = only_file("layers", ".recipe");
   for (uint64_t offset = 0; offset < size_of(recipe); ++offset) {

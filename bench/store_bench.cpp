@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// The store's inner speeds: import of a made-up layer, warm reads, look-ups in a tree. Figures
+// against other programs come from bench/run.
+#include <benchmark/benchmark.h>
+
+#include <random>
+
+#include "tests/store/sample_layer.h"
+
+namespace lyr::store {
+namespace {
+
+// A store in a directory of its own, gone with the benchmark.
+struct Scratch {
+  Scratch() {
+    const char* parent = std::getenv("TMPDIR");
+    path = std::string(parent != nullptr ? parent : "/tmp") + "/lyr-bench-XXXXXX";
+    CHECK(::mkdtemp(path.data()) != nullptr);
+    store.emplace(must(Store::open(path)));
+  }
+  ~Scratch() {
+    store.reset();
+    must(sys::remove_all_at(sys::cwd(), path.c_str()));
+  }
+  std::string path;
+  std::optional<Store> store;
+};
+
+SampleLayer layer_of(size_t files, size_t bytes) {
+  SampleLayer layer;
+  for (size_t i = 0; i < files; ++i) {
+    layer.file("d" + std::to_string(i % 100) + "/f" + std::to_string(i),
+               content_of(bytes, static_cast<unsigned>(i)));
+  }
+  return layer;
+}
+
+void load(Store& store, const SampleLayer& sample, const LayerRecord& record) {
+  Import import = must(store.begin_import());
+  LayerImport layer = must(import.begin_layer());
+  sample.feed(layer, 1 << 20);
+  must(layer.finish(record));
+  must(import.commit({}, {}));
+}
+
+// Arguments: files, bytes of each. Durable, into an empty store.
+void import_layer(benchmark::State& state) {
+  SampleLayer layer =
+      layer_of(static_cast<size_t>(state.range(0)), static_cast<size_t>(state.range(1)));
+  LayerRecord record = layer.record();
+  for (auto _ : state) {
+    state.PauseTiming();
+    auto scratch = std::make_unique<Scratch>();
+    state.ResumeTiming();
+    load(*scratch->store, layer, record);
+    state.PauseTiming();
+    scratch.reset();
+    state.ResumeTiming();
+  }
+  state.SetBytesProcessed(static_cast<int64_t>(record.tar_bytes) * state.iterations());
+}
+BENCHMARK(import_layer)
+    ->Args({10000, 10000})
+    ->Args({1000, 200000})
+    ->Args({4, 64 << 20})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
+// Argument: bytes of one read.
+void read_warm(benchmark::State& state) {
+  Scratch scratch;
+  SampleLayer layer = layer_of(1000, 100000);
+  load(*scratch.store, layer, layer.record());
+  Tree tree = must(scratch.store->open_layer_tree(layer.diff_id()));
+  std::vector<std::byte> data(static_cast<size_t>(state.range(0)));
+  std::mt19937 random(1);
+  std::vector<Ino> files;
+  for (Ino ino = root_ino; ino <= tree.inode_count(); ++ino) {
+    if (tree.extent_count(ino) > 0) files.push_back(ino);
+  }
+  for (Ino ino : files) must(scratch.store->read_file(tree, ino, 0, data));
+  for (auto _ : state) {
+    uint64_t offset = random() % (100000 - data.size()) / 4096 * 4096;
+    benchmark::DoNotOptimize(
+        must(scratch.store->read_file(tree, files[random() % files.size()], offset, data)));
+  }
+  state.SetBytesProcessed(state.range(0) * state.iterations());
+}
+BENCHMARK(read_warm)->Arg(4096)->Arg(65536);
+
+void look_up(benchmark::State& state) {
+  LayerTreeBuilder builder;
+  std::vector<std::string> names;
+  for (int i = 0; i < 10000; ++i) {
+    names.push_back("name" + std::to_string(i));
+    must(builder.add_file("d/" + names.back(), attr_of(0644), 0, {}));
+  }
+  Tree tree = built(builder);
+  Ino directory = tree.lookup(root_ino, "d");
+  size_t i = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(tree.lookup(directory, names[i++ % names.size()]));
+  }
+}
+BENCHMARK(look_up);
+
+}  // namespace
+}  // namespace lyr::store
+
+BENCHMARK_MAIN();
