@@ -120,7 +120,7 @@ Result<sandbox::Stdio> SupervisedRun::make_streams() {
 
 Result<> SupervisedRun::launch(sandbox::Stdio stdio) {
   container_ = TRY(sandbox::Launch::begin(spec_, std::move(stdio)));
-  TRY(server_->serve(container_->take_fuse_device(), container_->pid()));
+  TRY(server_->serve(container_->take_fuse_device(), container_->take_user_namespace()));
   TRY(container_->finish());
   if (task_.info.options.terminal) streams_.terminal = container_->take_terminal();
   TRY(open_for_clients());

@@ -67,14 +67,9 @@ Result<UnionServer> UnionServer::fork(const Roots& roots, const ContainerDirecto
   return UnionServer(std::move(child), std::move(ours));
 }
 
-Result<> UnionServer::serve(Fd fuse_device, pid_t container) {
+Result<> UnionServer::serve(Fd fuse_device, Fd user_namespace) {
   std::vector<int> fds{fuse_device.get()};
-  Fd user_namespace;
-  if (!privileged()) {
-    std::string path = "/proc/" + std::to_string(container) + "/ns/user";
-    user_namespace = TRY(sys::open(path.c_str(), O_RDONLY));
-    fds.push_back(user_namespace.get());
-  }
+  if (!privileged()) fds.push_back(user_namespace.get());
   std::byte go{1};
   return sys::send_message(channel_, {&go, 1}, fds);
 }

@@ -22,7 +22,7 @@ class UnionServer {
                                   const std::function<void()>& forget);
   // Hands it the mounted file system's device. Rootless with several ids it first joins the
   // container's user namespace, to own files of every id in it.
-  Result<> serve(Fd fuse_device, pid_t container);
+  Result<> serve(Fd fuse_device, Fd user_namespace);
 
   const Fd& pidfd() const { return child_.pidfd; }
   // After its end: whether it ended because the file system was unmounted, as it should.

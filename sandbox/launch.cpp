@@ -26,6 +26,7 @@ struct Launch::State {
   sys::Child child;
   Fd channel;
   Fd fuse_device;
+  Fd user_namespace;
   Fd terminal;
   std::vector<std::string> warnings;
   bool ready = false;
@@ -100,6 +101,9 @@ static Result<> equip(Launch::State& state, const Preparation& preparation,
   const Spec& spec = state.spec;
   pid_t pid = state.child.pid;
   TRY(write_id_map(pid, spec.id_map));
+  // Now, while the child may still be looked into: later it keeps its /proc files to itself.
+  std::string user_ns = "/proc/" + std::to_string(pid) + "/ns/user";
+  state.user_namespace = TRY(sys::open(user_ns.c_str(), O_RDONLY));
   TRY(idmap_binds(spec, preparation, pid, state.warnings));
   TRY(during("enter the cgroup", enter_cgroups(cgroups, pid)));
   if (preparation.privileged && !spec.process.terminal) {
@@ -136,6 +140,7 @@ Launch::~Launch() = default;
 pid_t Launch::pid() const { return state_->child.pid; }
 const Fd& Launch::pidfd() const { return state_->child.pidfd; }
 Fd Launch::take_fuse_device() { return std::move(state_->fuse_device); }
+Fd Launch::take_user_namespace() { return std::move(state_->user_namespace); }
 Fd Launch::take_terminal() { return std::move(state_->terminal); }
 const std::vector<std::string>& Launch::warnings() const { return state_->warnings; }
 

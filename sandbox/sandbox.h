@@ -49,7 +49,10 @@ class Launch {
   pid_t pid() const;  // of the container's first process, in our pid namespace
   const Fd& pidfd() const;
   Fd take_fuse_device();  // valid once, for RootKind::fuse
-  Fd take_terminal();     // pty master, after finish(), with Process::terminal
+  // The container's user namespace, for a server that has to own files of every id in it. Valid
+  // once.
+  Fd take_user_namespace();
+  Fd take_terminal();  // pty master, after finish(), with Process::terminal
   const std::vector<std::string>& warnings()
       const;  // what was asked and could not be given: limits, rlimits...
 
