@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+# apt installs a package with the host's network, and the package is there when started again.
+getent hosts "$(sed -nE 's|^[^#]*https?://([^/:]+).*|\1|p; s|^URIs: *https?://([^/:]+).*|\1|p' \
+  /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -n 1)" >/dev/null ||
+  skip "no network to install from"
+load debian
+# The archive, proxy and certificates of this machine, as its own apt uses them.
+volumes=()
+for path in /etc/apt /etc/ssl/certs /usr/share/ca-certificates /usr/local/share/ca-certificates \
+  /etc/resolv.conf /etc/hosts; do
+  [ ! -e $path ] || volumes+=(-v "$path:$path:ro")
+done
+code 0 lyr run --name w --network host "${volumes[@]}" debian bash -c 'apt-get update -qq &&
+  apt-get install -y -qq --no-install-recommends hello >/dev/null 2>&1; hello'
+same "$out" "Hello, world!"
+code 0 lyr diff w
+grep -qx 'A /usr/bin/hello' <<<"$out" || fail "diff does not show /usr/bin/hello"
+code 0 lyr start -a w
+has "$out" "Hello, world!"

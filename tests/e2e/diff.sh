@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+# diff lists what the container added, changed and deleted, and nothing else.
+load debian
+lyr run --name d debian true
+prints "" lyr diff d
+lyr rm d >/dev/null
+lyr run --name d debian sh -c 'echo new >/root/new; echo more >>/etc/issue; rm /etc/debian_version
+  rm -r /usr/share/doc/bash; mkdir /usr/share/doc/bash; touch /usr/share/doc/bash/again'
+code 0 lyr diff d
+for line in 'A /root/new' 'C /etc/issue' 'D /etc/debian_version' 'C /etc' 'C /root' \
+  'A /usr/share/doc/bash/again'; do
+  grep -qxF "$line" <<<"$out" || fail "no '$line' in: $out"
+done
+lacks "$out" "/bin/"
+lyr start d && lyr wait d >/dev/null

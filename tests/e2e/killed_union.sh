@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+# When only the union's server is killed the container cannot go on: it ends, and starts again.
+load busybox
+lyr run -d --name c busybox sh -c 'echo kept >>/file; while ls / >/dev/null; do sleep 0.05; done' \
+  >/dev/null
+wait_for lyr exec c test -e /file
+# The server is the youngest of lyr's processes that holds /dev/fuse.
+server=$(for p in $(pgrep -x lyr); do
+  ls -l "/proc/$p/fd" 2>/dev/null | grep -q /dev/fuse && echo "$p"
+done | tail -n 1)
+[ -n "$server" ] || fail "no process of lyr holds /dev/fuse"
+kill -9 "$server"
+wait_for eval '! is_status c running'
+lyr start c >/dev/null
+wait_for lyr exec c sh -c '[ $(wc -l </file) = 2 ]'

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+# -u takes a name, a number and a group; HOME follows. One id only: 0 is all there is.
+load busybox
+prints "0 0" lyr run --rm -u root busybox sh -c 'echo $(id -u) $(id -g)'
+prints /root lyr run --rm busybox sh -c 'echo $HOME'
+if [ "$LYR_MODE" = single ]; then
+  code 125 lyr run --rm -u nobody busybox id -u
+  matches "$err" "65534|nobody"
+  exit
+fi
+prints "65534 65534" lyr run --rm -u nobody busybox sh -c 'echo $(id -u) $(id -g)'
+prints "1000 0" lyr run --rm -u 1000 busybox sh -c 'echo $(id -u) $(id -g)'
+prints "1000 50" lyr run --rm -u 1000:50 busybox sh -c 'echo $(id -u) $(id -g)'
+code 1 lyr run --rm -u 1000 busybox touch /bin/mine
+prints 1000 lyr run --rm -u 1000 busybox sh -c 'touch /tmp/mine && stat -c %u /tmp/mine'
+code 125 lyr run --rm -u missing busybox true
+has "$err" missing
