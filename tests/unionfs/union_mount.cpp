@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/unionfs/union_mount.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "base/sys_file.h"
+#include "base/sys_mount.h"
+#include "base/sys_process.h"
+#include "unionfs/unionfs.h"
+
+namespace lyr::unionfs {
+namespace {
+
+namespace fs = std::filesystem;
+
+template <class T>
+T must(Result<T> result, const char* what) {
+  if (!result) {
+    std::fprintf(stderr, "%s: %s\n", what, describe(result.error()).c_str());
+    std::abort();
+  }
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+store::NodeAttr attr_of(const struct stat& status, const std::string& path) {
+  store::NodeAttr attr;
+  attr.mode = status.st_mode & 07777;
+  attr.uid = status.st_uid;
+  attr.gid = status.st_gid;
+  attr.mtime_seconds = status.st_mtim.tv_sec;
+  attr.mtime_nanoseconds = static_cast<uint32_t>(status.st_mtim.tv_nsec);
+  char names[4096];
+  ssize_t size = llistxattr(path.c_str(), names, sizeof names);
+  for (ssize_t at = 0; at < size;) {
+    std::string name = names + at;
+    at += static_cast<ssize_t>(name.size()) + 1;
+    char value[4096];
+    ssize_t length = lgetxattr(path.c_str(), name.c_str(), value, sizeof value);
+    if (length >= 0)
+      attr.xattrs.emplace_back(name, std::string(value, static_cast<size_t>(length)));
+  }
+  return attr;
+}
+
+std::string read_whole(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+class Mirror {
+ public:
+  explicit Mirror(store::LayerImport& layer) : layer_(layer) {}
+
+  void add(const std::string& root, const std::string& relative) {
+    std::string path = root + "/" + relative;
+    struct stat status{};
+    lstat(path.c_str(), &status);
+    auto attr = attr_of(status, path);
+    auto& tree = layer_.tree();
+    if (S_ISDIR(status.st_mode)) {
+      must(tree.add_directory(relative, attr), "directory");
+      for (const auto& entry : fs::directory_iterator(path)) {
+        std::string name = entry.path().filename();
+        add(root, relative.empty() ? name : relative + "/" + name);
+      }
+      return;
+    }
+    auto [first, fresh] = seen_.try_emplace(status.st_ino, relative);
+    if (!fresh) {
+      must(tree.add_hard_link(relative, first->second), "hard link");
+    } else if (S_ISREG(status.st_mode)) {
+      std::string text = read_whole(path);
+      hasher_.update(std::as_bytes(std::span(text)));
+      must(layer_.begin_file(text.size()), "file");
+      must(layer_.file_bytes(std::as_bytes(std::span(text))), "file");
+      auto content = must(layer_.end_file(), "file");
+      must(tree.add_file(relative, attr, content.size, content.extents), "file");
+    } else if (S_ISLNK(status.st_mode)) {
+      must(tree.add_symlink(relative, attr, fs::read_symlink(path).string()), "symlink");
+    } else {
+      must(tree.add_special(relative, attr, status.st_mode & S_IFMT, major(status.st_rdev),
+                            minor(status.st_rdev)),
+           "special");
+    }
+  }
+
+  Digest diff_id() { return hasher_.finish(); }
+
+ private:
+  store::LayerImport& layer_;
+  Sha256 hasher_;  // the "tar" is just the files' content, one after the other
+  std::map<ino_t, std::string> seen_;
+};
+
+Digest import(const std::string& store_path, const std::string& plain) {
+  auto store = must(store::Store::open(store_path), "store");
+  auto import = must(store.begin_import(), "import");
+  auto layer = must(import.begin_layer(), "layer");
+  Mirror mirror(layer);
+  mirror.add(plain, "");
+  store::LayerRecord record;
+  record.diff_id = mirror.diff_id();
+  must(layer.finish(record), "finish");
+  store::ImageRecord image;
+  image.id = Digest::of("test image");
+  image.diff_ids = {record.diff_id};
+  image.chain_id = store::chain_id_of(image.diff_ids);
+  image.config_json = "{}";
+  must(import.commit({&image, 1}, {}), "commit");
+  return image.chain_id;
+}
+
+void enter_private_namespace() {
+  static bool done = false;
+  if (done) return;
+  done = true;
+  must(sys::unshare(CLONE_NEWNS), "unshare");
+  must(sys::mount("none", "/", nullptr, MS_REC | MS_PRIVATE), "private mounts");
+}
+
+}  // namespace
+
+UnionMount::UnionMount(const std::string& scratch, const std::string& plain)
+    : path_(scratch + "/union"),
+      upper_(scratch + "/upper"),
+      work_(scratch + "/work"),
+      store_path_(scratch + "/store") {
+  enter_private_namespace();
+  for (const std::string& directory : {path_, upper_, work_}) fs::create_directories(directory);
+  chain_id_ = import(store_path_, plain);
+  mount();
+}
+
+UnionMount::~UnionMount() { unmount(); }
+
+void UnionMount::mount() {
+  Fd device = must(sys::open("/dev/fuse", O_RDWR), "/dev/fuse");
+  std::string options = "fd=" + std::to_string(device.get()) +
+                        ",rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions";
+  must(sys::mount("lyr", path_.c_str(), "fuse", MS_NODEV, options.c_str()), "mount");
+  auto child = must(sys::clone_process(), "fork");
+  if (child.pid == 0) {
+    auto store = must(store::Store::open(store_path_), "store");
+    auto tree = must(store.open_image_tree(chain_id_), "tree");
+    Options serve_options;
+    serve_options.store = &store;
+    serve_options.tree = &tree;
+    serve_options.upper = must(sys::open(upper_.c_str(), O_RDONLY | O_DIRECTORY), "upper");
+    serve_options.work = must(sys::open(work_.c_str(), O_RDONLY | O_DIRECTORY), "work");
+    serve_options.trusted_xattrs = true;
+    auto served = serve(std::move(device), std::move(serve_options));
+    if (!served) std::fprintf(stderr, "serve: %s\n", describe(served.error()).c_str());
+    _exit(served ? 0 : 1);
+  }
+  server_ = child.pid;
+}
+
+void UnionMount::unmount() {
+  auto gone = sys::umount(path_.c_str(), 0);
+  if (!gone) gone = sys::umount(path_.c_str(), MNT_DETACH);
+  int status = 0;
+  waitpid(server_, &status, 0);
+}
+
+void UnionMount::remount() {
+  unmount();
+  mount();
+}
+
+}  // namespace lyr::unionfs

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// A union mounted for a test: a store with one layer that mirrors a plain directory, and a server
+// process of its own.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+
+#include "store/store.h"
+
+namespace lyr::unionfs {
+
+class UnionMount {
+ public:
+  // Takes a private mount namespace for this process (once), imports `plain` as the image, and
+  // mounts it. Everything lies below `scratch`. Aborts the test program on failure: it needs root
+  // and /dev/fuse.
+  UnionMount(const std::string& scratch, const std::string& plain);
+  UnionMount(const UnionMount&) = delete;
+  UnionMount& operator=(const UnionMount&) = delete;
+  ~UnionMount();
+
+  const std::string& path() const { return path_; }
+  const std::string& upper() const { return upper_; }
+  // Unmounts, ends the server, and mounts the same upper again.
+  void remount();
+
+ private:
+  void mount();
+  void unmount();
+
+  std::string path_, upper_, work_, store_path_;
+  Digest chain_id_;
+  pid_t server_ = -1;
+};
+
+}  // namespace lyr::unionfs
