@@ -78,9 +78,6 @@ class Session {
         input_open_(options.input) {}
 
   Result<Outcome> run() {
-    uint8_t wishes = static_cast<uint8_t>((options_.input ? wish_input : 0) |
-                                          (options_.output ? wish_output : 0));
-    append_frame(out_, FrameType::hello, std::string_view(reinterpret_cast<char*>(&wishes), 1));
     if (options_.terminal) resize();
     while (!ended_) TRY(step());
     return outcome_;
@@ -201,6 +198,14 @@ Result<AttachClient> AttachClient::prepare(const AttachOptions& options) {
   Fd descriptor = TRY(sys::signal_fd(signals));
   sys::ignore_signal(SIGPIPE);
   return AttachClient(options, std::move(keys), std::move(descriptor));
+}
+
+Result<> AttachClient::greet(const Fd& socket) const {
+  char wishes =
+      static_cast<char>((options_.input ? wish_input : 0) | (options_.output ? wish_output : 0));
+  std::string hello;
+  append_frame(hello, FrameType::hello, std::string_view(&wishes, 1));
+  return sys::write_all(socket, hello);
 }
 
 Result<Outcome> AttachClient::run(Fd socket) {

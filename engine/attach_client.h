@@ -12,6 +12,9 @@ namespace lyr::engine {
 class AttachClient {
  public:
   static Result<AttachClient> prepare(const AttachOptions& options);
+  // Says what we want to hear. To be done before run(), and before the container starts: what it
+  // writes to nobody goes to the log alone.
+  Result<> greet(const Fd& socket) const;
   Result<Outcome> run(Fd socket);
 
  private:

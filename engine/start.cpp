@@ -38,6 +38,7 @@ Result<Outcome> Engine::start(std::string_view name_or_id,
   if (attach) {
     auto [ours, theirs] = TRY(sys::socket_pair(SOCK_STREAM));
     stream = std::move(ours);
+    TRY(client->greet(stream));  // before the container can write its first byte, or end
     task.client = std::move(theirs);
   }
   TRY(fork_supervisor(*state_, std::move(task)));
@@ -69,6 +70,7 @@ Result<Outcome> Engine::attach(std::string_view name_or_id, const AttachOptions&
   auto client = TRY(AttachClient::prepare(options));
   auto directory = TRY(open_container(*state_, info.id));
   Fd socket = TRY(sys::connect_unix(directory.runtime, "attach.sock"));
+  TRY(client.greet(socket));
   return client.run(std::move(socket));
 }
 
@@ -80,6 +82,7 @@ Result<int> Engine::wait(std::string_view name_or_id) {
   auto socket = sys::connect_unix(directory.runtime, "attach.sock");
   if (socket) {
     auto client = TRY(AttachClient::prepare(quiet));
+    static_cast<void>(client.greet(*socket));  // an end that came first shows in run()
     auto outcome = client.run(std::move(*socket));
     if (outcome) return outcome->exit_code;
   }

@@ -33,7 +33,9 @@ StdioHub::StdioHub(ContainerStreams streams, LogWriter log, bool close_input_wit
 void StdioHub::add_client(Fd socket) {
   if (clients_.size() >= clients_max) return;  // it finds its connection closed
   static_cast<void>(sys::set_nonblocking(socket, true));
-  clients_.emplace_back().socket = std::move(socket);
+  Client& client = clients_.emplace_back();
+  client.socket = std::move(socket);
+  take_frames(client);  // what it said before it came: the first client's wishes
 }
 
 bool StdioHub::output_may_flow() const {
