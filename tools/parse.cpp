@@ -7,17 +7,22 @@ namespace lyr::tools {
 namespace {
 
 constexpr size_t distance_max = 3;
+constexpr size_t guessed_bytes_max = 64;  // no name of ours is longer
 
+// Insertions, deletions, replacements and swaps of neighbours (optimal string alignment): "rnu" is
+// one slip away from "run".
 size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
+  std::vector<size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
+    before.swap(last);
+    last.swap(row);
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
-      size_t above = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
+      size_t replaced = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({last[j] + 1, row[j - 1] + 1, replaced});
+      bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (swapped) row[j] = std::min(row[j], before[j - 2] + 1);
     }
   }
   return row[b.size()];
@@ -80,6 +85,7 @@ Result<std::vector<std::string>> split_rest(const Command& command, CLI::App& ap
 }  // namespace
 
 std::string nearest(std::string_view wrong, const std::vector<std::string>& candidates) {
+  if (wrong.size() > guessed_bytes_max) return "";
   std::string best;
   size_t best_distance = distance_max + 1;
   for (const std::string& candidate : candidates) {
