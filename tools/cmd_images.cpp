@@ -19,6 +19,13 @@ struct Row {
   const store::ImageRecord* image;
 };
 
+Json headings() {
+  return {{"Repository", "REPOSITORY"}, {"Tag", "TAG"},
+          {"ID", "IMAGE ID"},           {"CreatedSince", "CREATED"},
+          {"CreatedAt", "CREATED AT"},  {"Digest", "DIGEST"},
+          {"Containers", "CONTAINERS"}, {"Size", "SIZE"}};
+}
+
 class ImagesAction : public Action {
  public:
   void define(CLI::App& app) override {
@@ -57,7 +64,7 @@ class ImagesAction : public Action {
     }
     std::string text;
     if (!format_.empty()) {
-      text = TRY(render_rows(format_, objects));
+      text = TRY(render_rows(format_, objects, headings()));
     } else if (quiet_) {
       for (size_t i = 1; i < cells.size(); ++i) text += cells[i][2] + "\n";
     } else {

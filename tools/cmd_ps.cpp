@@ -26,6 +26,13 @@ bool matches(const engine::ContainerInfo& info, const std::string& key, const st
   return equals == std::string::npos || label->second == value.substr(equals + 1);
 }
 
+Json headings() {
+  return {{"ID", "CONTAINER ID"},    {"Image", "IMAGE"},          {"Command", "COMMAND"},
+          {"RunningFor", "CREATED"}, {"CreatedAt", "CREATED AT"}, {"Status", "STATUS"},
+          {"State", "STATE"},        {"Ports", "PORTS"},          {"Names", "NAMES"},
+          {"Labels", "LABELS"},      {"Networks", "NETWORKS"}};
+}
+
 class PsAction : public Action {
  public:
   void define(CLI::App& app) override {
@@ -71,7 +78,7 @@ class PsAction : public Action {
     }
     std::string text;
     if (!format_.empty()) {
-      text = TRY(render_rows(format_, objects));
+      text = TRY(render_rows(format_, objects, headings()));
     } else if (quiet_) {
       for (size_t i = 1; i < cells.size(); ++i) text += cells[i][0] + "\n";
     } else {

@@ -125,7 +125,6 @@ void CreateFlags::define(CLI::App& app) {
   app.add_option("--name", name, "Name it")->type_name("NAME");
   app.add_option("-e,--env", env, "Set a variable, or take it from here")
       ->type_name("NAME[=VALUE]")
-      ->expected(1)
       ->allow_extra_args(false);
   app.add_option("--env-file", env_files, "Read variables from a file")
       ->type_name("FILE")

@@ -136,6 +136,30 @@ std::string unescape(std::string_view text) {
   return result;
 }
 
+std::vector<std::string> cells_of(std::string_view line) {
+  std::vector<std::string> cells;
+  for (size_t from = 0; from <= line.size();) {
+    size_t tab = std::min(line.find('\t', from), line.size());
+    cells.emplace_back(line.substr(from, tab - from));
+    from = tab + 1;
+  }
+  return cells;
+}
+
+Result<std::string> render_table(std::string_view text, const std::vector<Json>& rows,
+                                 const Json& headings) {
+  std::vector<std::vector<std::string>> cells;
+  if (!headings.is_null()) {
+    std::string line = TRY(render(text, headings));
+    cells.push_back(cells_of(line));
+  }
+  for (const Json& row : rows) {
+    std::string line = TRY(render(text, row));
+    cells.push_back(cells_of(line));
+  }
+  return table(cells);
+}
+
 }  // namespace
 
 Result<std::string> render(std::string_view text, const Json& value) {
@@ -157,29 +181,22 @@ Result<std::string> render(std::string_view text, const Json& value) {
   }
 }
 
-Result<std::string> render_rows(const std::string& format, const std::vector<Json>& rows) {
+Result<std::string> render_rows(const std::string& format, const std::vector<Json>& rows,
+                                const Json& headings) {
+  constexpr std::string_view table_prefix = "table ";
+  if (format.starts_with(table_prefix)) {
+    return render_table(std::string_view(format).substr(table_prefix.size()), rows, headings);
+  }
   std::string result;
-  bool as_table = format.starts_with("table ");
-  std::vector<std::vector<std::string>> cells;
-  std::string_view text = as_table ? std::string_view(format).substr(6) : format;
   for (const Json& row : rows) {
     if (format == "json") {
       result += row.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
       continue;
     }
-    std::string line = TRY(render(text, row));
-    if (!as_table) {
-      result += line + "\n";
-      continue;
-    }
-    auto& columns = cells.emplace_back();
-    for (size_t from = 0; from <= line.size();) {
-      size_t tab = std::min(line.find('\t', from), line.size());
-      columns.push_back(line.substr(from, tab - from));
-      from = tab + 1;
-    }
+    std::string line = TRY(render(format, row));
+    result += line + "\n";
   }
-  return as_table ? table(cells) : result;
+  return result;
 }
 
 }  // namespace lyr::tools

@@ -19,7 +19,9 @@ constexpr size_t template_bytes_max = 64 << 10;
 // wrong.
 Result<std::string> render(std::string_view text, const Json& value);
 
-// --format: "json", "table TEMPLATE" or a template, once for each row; the rows as lines.
-Result<std::string> render_rows(const std::string& format, const std::vector<Json>& rows);
+// --format: "json", "table TEMPLATE" or a template, once for each row; the rows as lines. A table's
+// first line is the template of `headings`, an object with the fields of a row.
+Result<std::string> render_rows(const std::string& format, const std::vector<Json>& rows,
+                                const Json& headings = nullptr);
 
 }  // namespace lyr::tools

@@ -16,6 +16,8 @@ namespace {
 
 constexpr int64_t second_ns = 1000000000;
 constexpr size_t command_width = 20;
+constexpr size_t column_width_min = 10;  // docker's
+constexpr size_t column_gap = 3;
 
 Failure bad_size(std::string_view text) {
   return fail_saying(EINVAL,
@@ -25,7 +27,7 @@ Failure bad_size(std::string_view text) {
 Result<double> parse_number(std::string_view& text, std::string_view whole) {
   double number = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || number < 0) {
+  if (error != std::errc() || !std::isfinite(number) || number < 0) {
     return fail_saying(EINVAL, "not a number: '" + std::string(whole) + "'");
   }
   text.remove_prefix(static_cast<size_t>(end - text.data()));
@@ -174,7 +176,8 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
   for (const auto& row : rows) {
     for (size_t i = 0; i < row.size(); ++i) {
       text += row[i];
-      if (i + 1 < row.size()) text += std::string(widths[i] - width(row[i]) + 3, ' ');
+      if (i + 1 == row.size()) continue;
+      text += std::string(std::max(widths[i] + column_gap, column_width_min) - width(row[i]), ' ');
     }
     text += '\n';
   }

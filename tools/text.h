@@ -24,7 +24,7 @@ Result<int64_t> parse_size(std::string_view text);
 // EINVAL.
 Result<int64_t> parse_moment(std::string_view text, int64_t now_unix_ns);
 
-// Left-aligned columns with three spaces between, as docker prints them.
+// Left-aligned columns, at least ten wide and with three spaces between, as docker prints them.
 std::string table(const std::vector<std::vector<std::string>>& rows);
 
 }  // namespace lyr::tools
