@@ -3,14 +3,26 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "tools/command.h"
 
 namespace lyr::tools {
 
+struct Flag {
+  std::vector<std::string> names;  // "-i", "--interactive"
+  std::string value;               // what stands for its value; empty: it takes none
+  std::string description;
+};
+// In the order in which they were defined; arguments that are no flags are left out.
+std::vector<Flag> flags_of(const Command& command);
+
 std::string program_help();
 std::string command_help(const Command& command);
 // docs/cli.md.
 std::string manual_markdown();
+// Manual pages in man(7): lyr(1), and lyr-COMMAND(1).
+std::string program_man();
+std::string command_man(const Command& command);
 
 }  // namespace lyr::tools

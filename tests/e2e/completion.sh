@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+# Shell completion knows commands, flags, containers and images.
+load busybox
+lyr create --name somebody busybox >/dev/null
+lyr completion bash >lyr.bash
+bash -n lyr.bash
+complete_words() {  # word...
+  (
+    PATH=$(dirname "$LYR"):$PATH
+    source ./lyr.bash
+    COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+    _lyr
+    printf '%s\n' "${COMPREPLY[@]}"
+  )
+}
+prints inspect complete_words lyr ins
+prints --entrypoint complete_words lyr run --entryp
+prints somebody complete_words lyr start some
+has "$(complete_words lyr run --rm busy)" busybox:latest
+code 1 lyr completion tcsh
