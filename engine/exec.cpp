@@ -91,6 +91,7 @@ Result<Outcome> Engine::exec(std::string_view name_or_id, const ExecOptions& opt
   auto map = TRY(choose_map());
   target.spec = TRY(make_spec(*state_, target.info, user, map.map));
   target.process = TRY(make_exec_process(target.info, options, accounts));
+  target.process.outlives_creator = options.detach;  // the container's init inherits it
 
   AttachOptions session{.input = options.interactive,
                         .output = true,

@@ -114,8 +114,10 @@ Result<> become(const Spec& spec, const Process& process, const Fd& creator, con
   TRY(during("bound the capabilities", bound_capabilities(wanted)));
   TRY(set_ids(process, spec.id_map.single, channel));
   // After the ids, whose change clears it. A creator that died before is seen by its pidfd.
-  TRY(sys::prctl(PR_SET_PDEATHSIG, SIGKILL));
-  if (TRY(sys::pidfd_ended(creator))) return fail(ECHILD, "creator");
+  if (!process.outlives_creator) {
+    TRY(sys::prctl(PR_SET_PDEATHSIG, SIGKILL));
+    if (TRY(sys::pidfd_ended(creator))) return fail(ECHILD, "creator");
+  }
   if (process.no_new_privileges) TRY(sys::prctl(PR_SET_NO_NEW_PRIVS, 1));
   // A filter needs no_new_privs or CAP_SYS_ADMIN; the set keeps that one bit until it is loaded.
   uint64_t last = bit(CAP_SYS_ADMIN);

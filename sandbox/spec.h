@@ -50,6 +50,7 @@ struct Process {
   std::vector<Rlimit> rlimits;
   bool no_new_privileges = false;
   std::optional<int> oom_score_adj;
+  bool outlives_creator = false;  // else it is killed when the thread that made it ends
 };
 
 struct Mount {

@@ -102,6 +102,9 @@ Import::State::~State() {
     static_cast<void>(sys::unlink_at(store->packs, pack_name(pack.number).c_str()));
   }
   if (writer || !sealed.empty()) store->objects->packs().clear();
+  if (finished.empty()) return;
+  import_lock.reset();
+  static_cast<void>(sweep(*store, false));  // layers whose image turned out not to be one
 }
 
 Import::Import(std::shared_ptr<State> state) : state_(std::move(state)) {}

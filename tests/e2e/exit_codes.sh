@@ -11,7 +11,8 @@ has "$err" no-such-program
 code 127 run /bin/no-such-program
 code 126 run /etc/passwd
 code 126 run /tmp
-code 137 run sh -c 'kill -9 $$; sleep 60'
+# As pid 1 a program would be spared its own signals; under an init it is not.
+code 137 lyr run --rm --init busybox sh -c 'kill -9 $$; sleep 60'
 code 143 lyr run --rm --init busybox sh -c 'kill -15 $$; sleep 60'
 code 125 lyr run --rm no-such-image true
 code 125 lyr run --no-such-flag busybox true

@@ -6,7 +6,7 @@ lyr run -d --name c busybox sh -c 'echo kept >>/file; while ls / >/dev/null; do 
 wait_for lyr exec c test -e /file
 # The server is the youngest of lyr's processes that holds /dev/fuse.
 server=$(for p in $(pgrep -x lyr); do
-  ls -l "/proc/$p/fd" 2>/dev/null | grep -q /dev/fuse && echo "$p"
+  ls -l "/proc/$p/fd" 2>/dev/null | grep /dev/fuse >/dev/null && echo "$p"
 done | tail -n 1)
 [ -n "$server" ] || fail "no process of lyr holds /dev/fuse"
 kill -9 "$server"

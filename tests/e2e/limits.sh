@@ -11,8 +11,8 @@ has "$err" many
 hog='a=x; while :; do a=$a$a; done'
 if [ "$LYR_MODE" = root ] && grep -q memory /proc/self/cgroup; then
   code 137 lyr run --rm --memory 32m busybox sh -c "$hog"
-  code 0 lyr run --rm --pids-limit 5 busybox sh -c 'for i in 1 2 3 4 5 6 7 8; do sleep 1 & done'
-  matches "$err" "fork|[Rr]esource"
+  code 2 lyr run --rm --pids-limit 5 busybox sh -c 'for i in 1 2 3 4 5 6 7 8; do sleep 1 & done'
+  has "$err" "can't fork"
 else
   lyr run --rm --memory 32m --pids-limit 50 busybox true 2>said || true
   matches "$(cat said)" "cgroup"

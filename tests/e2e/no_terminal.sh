@@ -6,5 +6,5 @@ matches "$err" "TTY|terminal"
 prints "" lyr ps -aq
 lyr run -d -t --name t busybox sh -c 'tty; sleep 1000' >/dev/null
 wait_for eval 'lyr logs t | grep -q /dev/pts/0'
-code 125 lyr exec -it t true
+code 1 lyr exec -it t true
 matches "$err" "TTY|terminal"
