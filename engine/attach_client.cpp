@@ -136,8 +136,15 @@ class Session {
   }
 
   Result<> send() {
-    size_t sent = TRY(sys::write(socket_, std::as_bytes(std::span(out_))));
-    out_.erase(0, sent);
+    auto sent = sys::write(socket_, std::as_bytes(std::span(out_)));
+    // The supervisor has ended: its last word is still to be read.
+    if (!sent && sent.error().code == EPIPE) {
+      input_open_ = false;
+      out_.clear();
+      return {};
+    }
+    if (!sent) return std::unexpected(std::move(sent).error());
+    out_.erase(0, *sent);
     return {};
   }
 

@@ -5,7 +5,7 @@ seed=${LYR_SEED:-$RANDOM}
 echo "seed $seed"
 RANDOM=$seed
 load busybox
-ours() { pgrep -x lyr | shuf --random-source=<(yes $RANDOM) -n 1 || true; }
+ours() { pgrep -f "^$LYR " | shuf --random-source=<(yes $RANDOM) -n 1 || true; }
 for ((i = 0; i < 60; i++)); do
   name=k$((i % 4))
   case $((i % 5)) in

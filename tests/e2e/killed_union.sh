@@ -4,10 +4,10 @@ load busybox
 lyr run -d --name c busybox sh -c 'echo kept >>/file; while ls / >/dev/null; do sleep 0.05; done' \
   >/dev/null
 wait_for lyr exec c test -e /file
-# The server is the youngest of lyr's processes that holds /dev/fuse.
-server=$(for p in $(pgrep -x lyr); do
-  ls -l "/proc/$p/fd" 2>/dev/null | grep /dev/fuse >/dev/null && echo "$p"
-done | tail -n 1)
+server=
+for process in $(pgrep -f "^$LYR "); do
+  ! readlink "/proc/$process/fd/"* | grep -x /dev/fuse >/dev/null || server=$process
+done
 [ -n "$server" ] || fail "no process of lyr holds /dev/fuse"
 kill -9 "$server"
 wait_for eval '! is_status c running'
