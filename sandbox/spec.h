@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -41,6 +42,9 @@ struct User {
 
 struct Process {
   std::vector<std::string> args;
+  // Our own work in the program's place: it has all of the program's restrictions and of our
+  // descriptors only 0, 1 and 2; what it returns is the exit code.
+  std::function<int()> body;
   std::vector<std::string> env;  // the whole environment; nothing of the host's is added
   std::string cwd = "/";
   User user;
