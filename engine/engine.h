@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "engine/tree_copy.h"
 #include "image/config.h"
 #include "sandbox/spec.h"
 #include "store/store.h"
@@ -175,6 +176,12 @@ class Engine {
 
   Result<> logs(std::string_view name_or_id, const LogOptions& options,
                 const std::function<bool(const LogLine&)>& each);
+  // Tar streams out of and into a container, running or not, by docker cp's rules
+  // (engine/tree_copy.h has them). ENODATA: nothing came in; who made the stream says why.
+  Result<> copy_from(std::string_view name_or_id, const std::string& path, bool follow_link,
+                     Fd tar);
+  Result<> copy_to(std::string_view name_or_id, const std::string& path, Fd tar,
+                   const UnpackOptions& options);
   Result<std::vector<unionfs::Change>> diff(std::string_view name_or_id);
   // Things a person should know about this host: how ids are mapped, cgroups, /dev/fuse, each "key:
   // value".
