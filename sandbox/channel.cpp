@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sandbox/channel.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/sys_socket.h"
@@ -22,7 +23,7 @@ Result<> tell(const Fd& channel, Step step, int code, std::string_view text, con
   Header header{code, step};
   text = text.substr(0, note_text_bytes_max);
   std::memcpy(message, &header, sizeof header);
-  std::memcpy(message + sizeof header, text.data(), text.size());
+  std::ranges::copy(std::as_bytes(std::span(text)), message + sizeof header);
   int number = fd != nullptr ? fd->get() : -1;
   std::span<const int> fds(&number, fd != nullptr ? 1 : 0);
   return sys::send_message(channel, std::span(message).first(sizeof header + text.size()), fds);

@@ -158,6 +158,9 @@ Result<> Union::copy_up(Node& node, bool with_content) {
   node.in_upper = true;
   node.upper_ino = status.st_ino;
   nodes_.index(node);
+  // Names that nobody had looked up are how the object is reached from now on: a file whose known
+  // name was removed while in use has no other.
+  for (const Link& name : names) nodes_.link(node, *name.parent, name.name);
   return {};
 }
 

@@ -247,7 +247,7 @@ Result<std::optional<Found>> Union::lookup(uint64_t parent, std::string_view nam
 void Union::forget(uint64_t id, uint64_t count) {
   std::scoped_lock lock(mutex_);
   nodes_.forget(id, count, [this](Node& node) {
-    if (node.held && node.links.empty() && node.type != S_IFDIR) --held_count_;
+    if (node.held && node.type != S_IFDIR) --held_count_;
     if (!node.orphan.empty())
       static_cast<void>(sys::unlink_at(*upper_.work(), node.orphan.c_str()));
   });

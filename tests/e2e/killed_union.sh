@@ -4,11 +4,7 @@ load busybox
 lyr run -d --name c busybox sh -c 'echo kept >>/file; while ls / >/dev/null; do sleep 0.05; done' \
   >/dev/null
 wait_for lyr exec c test -e /file
-server=
-for process in $(pgrep -f "^$LYR "); do
-  ! readlink "/proc/$process/fd/"* | grep -x /dev/fuse >/dev/null || server=$process
-done
-[ -n "$server" ] || fail "no process of lyr holds /dev/fuse"
+server=$(pgrep -x lyr-union)
 kill -9 "$server"
 wait_for eval '! is_status c running'
 lyr start c >/dev/null

@@ -2,7 +2,7 @@
 # A damaged or hostile archive is refused with a sentence, and nothing of it is kept.
 load debian  # and not what is damaged: a layer that is here need not be in an archive
 before=$(kept)
-names=$(lyr images --no-trunc)
+names=$(lyr images --no-trunc --format '{{.Repository}} {{.Tag}} {{.ID}} {{.Size}}')
 python3 "$here/damage.py" "$images/busybox.tar" "$images/busybox" .
 refused=0
 for bad in bad-*; do
@@ -10,7 +10,7 @@ for bad in bad-*; do
   matches "$err" '^lyr load: .{10,}'
   lacks "$err" "terminate called"
   [ "$(kept)" = "$before" ] || fail "$bad: something was kept:"$'\n'"$(kept)"
-  same "$(lyr images --no-trunc)" "$names"
+  same "$(lyr images --no-trunc --format '{{.Repository}} {{.Tag}} {{.ID}} {{.Size}}')" "$names"
   refused=$((refused + 1))
 done
 [ $refused -ge 12 ] || fail "only $refused damaged archives were made"

