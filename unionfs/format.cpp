@@ -9,6 +9,7 @@ namespace lyr::unionfs {
 namespace {
 
 constexpr std::string_view acl_prefix = "system.posix_acl_";
+constexpr std::string_view label_name = "security.selinux";
 
 std::string_view mark_of(std::string_view name) {
   if (name.starts_with(trusted_prefix)) return name.substr(trusted_prefix.size());
@@ -50,7 +51,11 @@ Result<Marks> read_marks(const Fd& fd) {
 
 bool is_internal_xattr(std::string_view name) {
   return name.starts_with(trusted_prefix) || name.starts_with(user_prefix) ||
-         name.starts_with(acl_prefix) || name == override_stat_name;
+         is_unsupported_xattr(name) || name == override_stat_name;
+}
+
+bool is_unsupported_xattr(std::string_view name) {
+  return name.starts_with(acl_prefix) || name == label_name;
 }
 
 }  // namespace lyr::unionfs

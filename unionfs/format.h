@@ -45,8 +45,11 @@ struct Marks {
 // `fd` may be O_PATH. A file system without xattrs has no marks.
 Result<Marks> read_marks(const Fd& fd);
 
-// An attribute the container may neither see nor set. ACLs are among them: they are not enforced
-// here, so they are not pretended either.
+// An attribute the container may neither see nor set.
 bool is_internal_xattr(std::string_view name);
+// Those of them that stand for something the union does not do: ACLs and SELinux labels are not
+// enforced here, so they are not pretended either. The answer is EOPNOTSUPP, after which programs
+// like ls ask for no other file's.
+bool is_unsupported_xattr(std::string_view name);
 
 }  // namespace lyr::unionfs

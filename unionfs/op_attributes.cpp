@@ -65,7 +65,7 @@ Result<struct stat> Union::setattr(uint64_t id, const AttributeChange& change) {
 
 Result<std::string> Union::get_xattr(uint64_t id, const std::string& name) {
   if (is_internal_xattr(name))
-    return fail(name.starts_with("system.") ? EOPNOTSUPP : ENODATA, "getxattr");
+    return fail(is_unsupported_xattr(name) ? EOPNOTSUPP : ENODATA, "getxattr");
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
   if (node->in_upper) {
@@ -98,7 +98,7 @@ Result<std::vector<std::string>> Union::list_xattrs(uint64_t id) {
 
 Result<> Union::set_xattr(uint64_t id, const std::string& name, std::string_view value, int flags) {
   if (is_internal_xattr(name))
-    return fail(name.starts_with("system.") ? EOPNOTSUPP : EPERM, "setxattr");
+    return fail(is_unsupported_xattr(name) ? EOPNOTSUPP : EPERM, "setxattr");
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
   if (node->type == S_IFLNK) return fail(EPERM, "setxattr");
@@ -109,7 +109,7 @@ Result<> Union::set_xattr(uint64_t id, const std::string& name, std::string_view
 
 Result<> Union::remove_xattr(uint64_t id, const std::string& name) {
   if (is_internal_xattr(name))
-    return fail(name.starts_with("system.") ? EOPNOTSUPP : ENODATA, "removexattr");
+    return fail(is_unsupported_xattr(name) ? EOPNOTSUPP : ENODATA, "removexattr");
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
   if (node->type == S_IFLNK) return fail(EPERM, "removexattr");

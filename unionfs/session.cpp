@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/sys_process.h"
+#include "unionfs/loop.h"
 #include "unionfs/union.h"
 
 namespace lyr::unionfs {
@@ -329,6 +330,7 @@ struct FreeSession {
 
 Result<> serve(Fd fuse_device, Options options) {
   int threads = options.threads;
+  RequestCounts* counts = options.counts;
   sys::set_umask(0);  // the kernel has applied the caller's
   auto instance = TRY(Union::open(std::move(options)));
   struct fuse_lowlevel_ops ops = operations();
@@ -341,17 +343,9 @@ Result<> serve(Fd fuse_device, Options options) {
   std::string mountpoint = "/dev/fd/" + std::to_string(fuse_device.release());
   if (fuse_session_mount(session.get(), mountpoint.c_str()) != 0)
     return fail(EIO, "fuse_session_mount");
-  int ended = 0;
-  if (threads <= 1) {
-    ended = fuse_session_loop(session.get());
-  } else {
-    struct fuse_loop_config* config = fuse_loop_cfg_create();
-    fuse_loop_cfg_set_max_threads(config, static_cast<unsigned>(threads));
-    ended = fuse_session_loop_mt(session.get(), config);
-    fuse_loop_cfg_destroy(config);
-  }
+  auto ended = loop(session.get(), threads, counts);
   fuse_session_unmount(session.get());
-  return ended < 0 ? Result<>(fail(-ended, "fuse_session_loop")) : Result<>();
+  return ended;
 }
 
 }  // namespace lyr::unionfs

@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "base/sys_file.h"
 
@@ -26,6 +27,14 @@ struct stat stat_of_lower(const store::TreeAttr& attr) {
   status.st_mtim = {static_cast<time_t>(attr.mtime_seconds), attr.mtime_nanoseconds};
   status.st_atim = status.st_ctim = status.st_mtim;
   return status;
+}
+
+// A directory's "preferred size" is what C libraries take for the buffer of a listing, and the
+// kernel passes that on: with room for all entries, one READDIRPLUS is enough.
+blksize_t listing_bytes(size_t entries) {
+  constexpr size_t entry_bytes = 192;  // of READDIRPLUS, with a name of up to 40
+  return static_cast<blksize_t>(
+      std::clamp<size_t>(std::bit_ceil((entries + 2) * entry_bytes), 4096, 1 << 20));
 }
 
 }  // namespace
@@ -224,6 +233,11 @@ Result<struct stat> Union::attr(Node& node) {
   }
   if (ownership_ == Ownership::in_xattr) status.st_uid = status.st_gid = 0;
   status.st_ino = node.ino;
+  if (node.type == S_IFDIR) {
+    size_t entries = node.directory->names.size();
+    if (node.lower != no_ino) entries += lower_->entry_count(node.lower);
+    status.st_blksize = listing_bytes(entries);
+  }
   return status;
 }
 

@@ -4,6 +4,8 @@
 // without end.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -21,15 +23,24 @@ namespace lyr::unionfs {
 // container has.
 enum class Ownership { real, in_xattr };
 
+// How often the kernel asked, by FUSE opcode (linux/fuse.h): the union's cost that no noise
+// touches. Opcodes past the table are counted under 0. The server's threads only add to it, so
+// whoever shares the memory (a parent process, say) may read it at any time.
+struct RequestCounts {
+  static constexpr size_t opcodes = 64;
+  std::array<std::atomic<uint64_t>, opcodes> by_opcode{};
+};
+
 struct Options {
   const store::Store* store = nullptr;  // outlives serve()
   const store::Tree* tree = nullptr;    // the image tree; outlives serve()
   Fd upper;                             // a directory of overlayfs's format; empty at first
   Fd work;                              // an empty directory on the same file system as `upper`
   Ownership ownership = Ownership::real;
-  bool trusted_xattrs = false;  // "trusted.overlay." (needs CAP_SYS_ADMIN in the initial
-                                // namespace), else "user.overlay."
-  int threads = 1;              // that read requests; 1..64
+  bool trusted_xattrs = false;      // "trusted.overlay." (needs CAP_SYS_ADMIN in the initial
+                                    // namespace), else "user.overlay."
+  int threads = 1;                  // that read requests; 1..64
+  RequestCounts* counts = nullptr;  // outlives serve(); null: nobody wants to know
 };
 
 // Serves a FUSE connection that someone else mounted (or is about to mount), until it is unmounted

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -135,18 +136,26 @@ void enter_private_namespace() {
 
 }  // namespace
 
-UnionMount::UnionMount(const std::string& scratch, const std::string& plain)
+UnionMount::UnionMount(const std::string& scratch, const std::string& plain, Settings settings)
     : path_(scratch + "/union"),
       upper_(scratch + "/upper"),
       work_(scratch + "/work"),
-      store_path_(scratch + "/store") {
+      store_path_(scratch + "/store"),
+      settings_(settings) {
   enter_private_namespace();
   for (const std::string& directory : {path_, upper_, work_}) fs::create_directories(directory);
+  void* shared = mmap(nullptr, sizeof(RequestCounts), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) std::abort();
+  counts_ = new (shared) RequestCounts;
   chain_id_ = import(store_path_, plain);
   mount();
 }
 
-UnionMount::~UnionMount() { unmount(); }
+UnionMount::~UnionMount() {
+  unmount();
+  munmap(counts_, sizeof(RequestCounts));
+}
 
 void UnionMount::mount() {
   Fd device = must(sys::open("/dev/fuse", O_RDWR), "/dev/fuse");
@@ -162,7 +171,9 @@ void UnionMount::mount() {
     serve_options.tree = &tree;
     serve_options.upper = must(sys::open(upper_.c_str(), O_RDONLY | O_DIRECTORY), "upper");
     serve_options.work = must(sys::open(work_.c_str(), O_RDONLY | O_DIRECTORY), "work");
-    serve_options.trusted_xattrs = true;
+    serve_options.trusted_xattrs = settings_.trusted_xattrs;
+    serve_options.threads = settings_.threads;
+    serve_options.counts = counts_;
     auto served = serve(std::move(device), std::move(serve_options));
     if (!served) std::fprintf(stderr, "serve: %s\n", describe(served.error()).c_str());
     _exit(served ? 0 : 1);
@@ -174,7 +185,8 @@ void UnionMount::unmount() {
   auto gone = sys::umount(path_.c_str(), 0);
   if (!gone) gone = sys::umount(path_.c_str(), MNT_DETACH);
   int status = 0;
-  waitpid(server_, &status, 0);
+  if (server_ > 0) waitpid(server_, &status, 0);
+  server_ = -1;
 }
 
 void UnionMount::remount() {

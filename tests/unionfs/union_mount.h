@@ -9,30 +9,40 @@
 #include <string>
 
 #include "store/store.h"
+#include "unionfs/unionfs.h"
 
 namespace lyr::unionfs {
 
 class UnionMount {
  public:
+  struct Settings {
+    int threads = 1;
+    bool trusted_xattrs = true;
+  };
   // Takes a private mount namespace for this process (once), imports `plain` as the image, and
   // mounts it. Everything lies below `scratch`. Aborts the test program on failure: it needs root
   // and /dev/fuse.
-  UnionMount(const std::string& scratch, const std::string& plain);
+  UnionMount(const std::string& scratch, const std::string& plain)
+      : UnionMount(scratch, plain, Settings()) {}
+  UnionMount(const std::string& scratch, const std::string& plain, Settings settings);
   UnionMount(const UnionMount&) = delete;
   UnionMount& operator=(const UnionMount&) = delete;
   ~UnionMount();
 
   const std::string& path() const { return path_; }
   const std::string& upper() const { return upper_; }
+  // What the servers of this mount were asked so far.
+  const RequestCounts& counts() const { return *counts_; }
   // Unmounts, ends the server, and mounts the same upper again.
   void remount();
-
- private:
   void mount();
   void unmount();
 
+ private:
   std::string path_, upper_, work_, store_path_;
+  Settings settings_;
   Digest chain_id_;
+  RequestCounts* counts_ = nullptr;  // shared with the server
   pid_t server_ = -1;
 };
 

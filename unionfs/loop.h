@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Takes requests from a FUSE session and has them answered, by a fixed number of threads.
+#pragma once
+
+#include "base/result.h"
+#include "unionfs/unionfs.h"
+
+struct fuse_session;
+
+namespace lyr::unionfs {
+
+// Blocks until the session is unmounted or aborted. `counts` may be null. Every request read from
+// the device is counted before it is answered, those that libfuse answers by itself among them.
+Result<> loop(struct fuse_session* session, int threads, RequestCounts* counts);
+
+}  // namespace lyr::unionfs
