@@ -59,8 +59,7 @@ Result<> ExecPump::take_input(ContainerStreams& streams, bool& detached) {
     input_open_ = false;
     return {};
   }
-  DetachScanner scanner(options_.terminal ? detach_keys_ : "");
-  pending_ += scanner.scan({reinterpret_cast<const char*>(buffer.data()), *got}, detached);
+  pending_ += scanner_.scan({reinterpret_cast<const char*>(buffer.data()), *got}, detached);
   feed(streams);
   return {};
 }

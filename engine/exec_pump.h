@@ -2,6 +2,7 @@
 // Passes bytes between our standard streams and a process of `lyr exec` until it ends.
 #pragma once
 
+#include "engine/attach_client.h"
 #include "engine/engine.h"
 #include "engine/stdio_hub.h"
 
@@ -15,7 +16,9 @@ class ExecPump {
 
  private:
   ExecPump(const AttachOptions& options, std::string detach_keys, Fd signals)
-      : options_(options), detach_keys_(std::move(detach_keys)), signals_(std::move(signals)) {}
+      : options_(options),
+        scanner_(options.terminal ? std::move(detach_keys) : ""),
+        signals_(std::move(signals)) {}
 
   Result<> take_signals(const ContainerStreams& streams, const Fd& process);
   // What was typed; an ended input closes the stream.
@@ -23,7 +26,7 @@ class ExecPump {
   void feed(ContainerStreams& streams);
 
   AttachOptions options_;
-  std::string detach_keys_;
+  DetachScanner scanner_;
   Fd signals_;
   std::string pending_;
   bool input_open_ = false;

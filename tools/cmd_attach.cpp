@@ -25,8 +25,7 @@ class AttachAction : public Action {
     options.forward_signals = sig_proxy_;
     options.detach_keys = detach_keys_;
     auto outcome = TRY(engine->attach(name_, options));
-    if (!outcome.message.empty()) std::fprintf(stderr, "lyr attach: %s\n", outcome.message.c_str());
-    return outcome.exit_code;
+    return report("attach", outcome);
   }
 
  private:

@@ -43,8 +43,7 @@ class ExecAction : public Action {
     if (!working_dir_.empty()) options_.working_dir = working_dir_;
     auto* engine = TRY(context.engine());
     auto outcome = TRY(engine->exec(rest[0], options_));
-    if (!outcome.message.empty()) std::fprintf(stderr, "lyr exec: %s\n", outcome.message.c_str());
-    return outcome.exit_code;
+    return report("exec", outcome);
   }
 
  private:

@@ -46,8 +46,7 @@ class RunAction : public Action {
     auto info = TRY(create_container(*engine, flags_, rest));
     auto outcome = detach_ ? start_detached(*engine, info) : start_attached(*engine, info);
     if (!outcome) return std::unexpected(std::move(outcome).error());
-    if (!outcome->message.empty()) std::fprintf(stderr, "lyr run: %s\n", outcome->message.c_str());
-    return outcome->exit_code;
+    return report("run", *outcome);
   }
 
  private:

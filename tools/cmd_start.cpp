@@ -40,8 +40,7 @@ class StartAction : public Action {
     options.input = interactive_ && info.options.interactive;
     options.terminal = info.options.terminal;
     auto outcome = TRY(engine.start(names_[0], options));
-    if (!outcome.message.empty()) std::fprintf(stderr, "lyr start: %s\n", outcome.message.c_str());
-    return outcome.exit_code;
+    return report("start", outcome);
   }
 
   bool attach_ = false;

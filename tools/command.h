@@ -53,6 +53,9 @@ std::unique_ptr<Action> make_action() {
   return std::make_unique<Kind>();
 }
 
+// Says what is to be said of a container we were attached to; its exit code is ours.
+int report(const char* command, const engine::Outcome& outcome);
+
 std::span<const Command* const> all_commands();
 const Command* find_command(std::string_view name);
 // The candidate most like `wrong`; empty when none is near.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only list of commands.
 #include <array>
+#include <cstdio>
 
 #include "tools/command.h"
 
@@ -24,6 +25,14 @@ const Command* find_command(std::string_view name) {
     if (name == command->name) return command;
   }
   return nullptr;
+}
+
+int report(const char* command, const engine::Outcome& outcome) {
+  // The container's last line is left as it stands: the shell's prompt gets one of its own.
+  if (outcome.detached) std::puts("");
+  if (!outcome.message.empty())
+    std::fprintf(stderr, "lyr %s: %s\n", command, outcome.message.c_str());
+  return outcome.exit_code;
 }
 
 Result<engine::Engine*> Context::engine() {

@@ -5,7 +5,7 @@ load busybox
 tmux="tmux -S $HOME/tmux"
 seen() { $tmux capture-pane -p -S -100 | grep -qxF "$1"; }
 $tmux -f /dev/null new-session -d -x 90 -y 30 "env PS1='$ ' bash --norc"
-trap '$tmux kill-server 2>/dev/null; at_exit' EXIT
+trap 'at_exit $? $tmux kill-server' EXIT
 $tmux send-keys "'$LYR' run -it --name t busybox sh; echo left=\$?" Enter
 $tmux send-keys 'x=remembered; echo inside' Enter
 wait_for seen inside

@@ -64,10 +64,13 @@ remove_containers() {
   ids=$(lyr ps -aq)
   [ -z "$ids" ] || lyr rm -f $ids >/dev/null
 }
-at_exit() {
-  local status=$?
+# Traps EXIT again to end what else a script started: `trap 'at_exit $? COMMAND...' EXIT`.
+at_exit() {  # status, command to run first...
+  local status=$1
   trap - ERR EXIT
+  shift
+  [ $# = 0 ] || "$@" || true
   [ $status != 0 ] || remove_containers || status=1
   exit $status
 }
-trap at_exit EXIT
+trap 'at_exit $?' EXIT

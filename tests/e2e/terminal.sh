@@ -6,7 +6,7 @@ tmux="tmux -S $HOME/tmux"
 seen() { $tmux capture-pane -p -S -100 | grep -qxF "$1"; }
 keys() { $tmux send-keys "$@"; }
 $tmux -f /dev/null new-session -d -x 90 -y 30 "env PS1='$ ' bash --norc"
-trap '$tmux kill-server 2>/dev/null; at_exit' EXIT
+trap 'at_exit $? $tmux kill-server' EXIT
 keys "'$LYR' run -it --name t debian bash --norc; echo code=\$?" Enter
 keys 'stty size; tty' Enter
 wait_for seen "30 90"
