@@ -18,6 +18,7 @@
 #include <random>
 #include <set>
 
+#include "tests/unionfs/snapshot.h"
 #include "tests/unionfs/union_mount.h"
 
 namespace lyr::unionfs {
@@ -56,72 +57,6 @@ void plant(const std::string& root) {
   chmod((root + "/f5").c_str(), 0751);
   chown((root + "/d0/f6").c_str(), 12, 34);
   setxattr((root + "/f0").c_str(), "user.color", "blue", 4, 0);
-}
-
-struct Snapshot {
-  std::map<std::string, std::string> entries;
-};
-
-std::string read_whole(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-std::string xattrs_of(const std::string& path) {
-  char names[4096];
-  ssize_t size = llistxattr(path.c_str(), names, sizeof names);
-  std::set<std::string> found;
-  for (ssize_t at = 0; at < size;) {
-    std::string name = names + at;
-    at += static_cast<ssize_t>(name.size()) + 1;
-    char value[4096];
-    ssize_t length = lgetxattr(path.c_str(), name.c_str(), value, sizeof value);
-    found.insert(name + "=" +
-                 std::string(value, static_cast<size_t>(std::max<ssize_t>(length, 0))));
-  }
-  std::string text;
-  for (const std::string& one : found) text += one + ";";
-  return text;
-}
-
-void walk(const std::string& root, const std::string& relative, Snapshot& snapshot,
-          std::map<ino_t, std::string>& first) {
-  DIR* directory = opendir((root + relative).c_str());
-  if (directory == nullptr) return;
-  std::set<std::string> names;
-  while (struct dirent* entry = readdir(directory)) names.insert(entry->d_name);
-  closedir(directory);
-  for (const std::string& name : names) {
-    if (name == "." || name == "..") continue;
-    std::string at = relative + "/" + name;
-    std::string path = root + at;
-    struct stat status{};
-    if (lstat(path.c_str(), &status) != 0) {
-      snapshot.entries[at] = "listed, but not there";
-      continue;
-    }
-    std::string text = std::to_string(status.st_mode) + " " + std::to_string(status.st_uid) + ":" +
-                       std::to_string(status.st_gid) + " " + xattrs_of(path);
-    if (!S_ISDIR(status.st_mode)) {
-      text += " links " + std::to_string(status.st_nlink) + " of " +
-              first.try_emplace(status.st_ino, at).first->second;
-    }
-    if (S_ISREG(status.st_mode)) {
-      std::string content = read_whole(path);
-      text += " size " + std::to_string(status.st_size) + " hash " +
-              std::to_string(std::hash<std::string>()(content));
-    }
-    if (S_ISLNK(status.st_mode)) text += " -> " + fs::read_symlink(path).string();
-    snapshot.entries[at] = text;
-    if (S_ISDIR(status.st_mode)) walk(root, at, snapshot, first);
-  }
-}
-
-Snapshot take(const std::string& root) {
-  Snapshot snapshot;
-  std::map<ino_t, std::string> first;
-  walk(root, "", snapshot, first);
-  return snapshot;
 }
 
 // What one operation did, as text: equal texts, equal behaviour.
@@ -398,11 +333,11 @@ void play_seed(uint64_t seed, int operations) {
         player.close_all();
         mounted.remount();
       }
-      ASSERT_EQ(take(mounted.path()).entries, take(plain).entries)
+      ASSERT_EQ(snapshot(mounted.path(), false), snapshot(plain, false))
           << "after operation " << i << ": " << what;
     }
     player.close_all();
-    ASSERT_EQ(take(mounted.path()).entries, take(plain).entries);
+    ASSERT_EQ(snapshot(mounted.path(), false), snapshot(plain, false));
     EXPECT_GT(effective, operations / 25);
   }
   fs::remove_all(base);

@@ -22,6 +22,7 @@
 #include "base/sys_file.h"
 #include "base/sys_mount.h"
 #include "base/sys_process.h"
+#include "tests/unionfs/snapshot.h"
 #include "unionfs/unionfs.h"
 
 namespace lyr::unionfs {
@@ -56,11 +57,6 @@ store::NodeAttr attr_of(const struct stat& status, const std::string& path) {
       attr.xattrs.emplace_back(name, std::string(value, static_cast<size_t>(length)));
   }
   return attr;
-}
-
-std::string read_whole(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
 }
 
 class Mirror {

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/unionfs/snapshot.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+namespace lyr::unionfs {
+namespace {
+
+std::string xattrs_of(const std::string& path) {
+  char names[4096];
+  ssize_t size = llistxattr(path.c_str(), names, sizeof names);
+  std::set<std::string> found;
+  for (ssize_t at = 0; at < size;) {
+    std::string name = names + at;
+    at += static_cast<ssize_t>(name.size()) + 1;
+    char value[4096];
+    ssize_t length = lgetxattr(path.c_str(), name.c_str(), value, sizeof value);
+    found.insert(name + "=" +
+                 std::string(value, static_cast<size_t>(std::max<ssize_t>(length, 0))));
+  }
+  std::string text;
+  for (const std::string& one : found) text += one + ";";
+  return text;
+}
+
+class Walk {
+ public:
+  Walk(std::string root, bool with_times) : root_(std::move(root)), with_times_(with_times) {}
+
+  void directory(const std::string& relative) {
+    DIR* directory = opendir((root_ + relative).c_str());
+    if (directory == nullptr) return;
+    std::set<std::string> names;
+    while (struct dirent* entry = readdir(directory)) names.insert(entry->d_name);
+    closedir(directory);
+    for (const std::string& name : names) {
+      if (name != "." && name != "..") visit(relative + "/" + name);
+    }
+  }
+
+  std::map<std::string, std::string> entries;
+
+ private:
+  void visit(const std::string& at) {
+    std::string path = root_ + at;
+    struct stat status{};
+    if (lstat(path.c_str(), &status) != 0) {
+      entries[at] = "listed, but not there";
+      return;
+    }
+    std::string text = std::to_string(status.st_mode) + " " + std::to_string(status.st_uid) + ":" +
+                       std::to_string(status.st_gid) + " " + xattrs_of(path);
+    if (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode))
+      text += " device " + std::to_string(status.st_rdev);
+    if (with_times_)
+      text += " at " + std::to_string(status.st_mtim.tv_sec) + "." +
+              std::to_string(status.st_mtim.tv_nsec);
+    if (!S_ISDIR(status.st_mode)) {
+      text += " links " + std::to_string(status.st_nlink) + " of " +
+              first_.try_emplace(status.st_ino, at).first->second;
+    }
+    if (S_ISREG(status.st_mode)) {
+      text += " size " + std::to_string(status.st_size) + " hash " +
+              std::to_string(std::hash<std::string>()(read_whole(path)));
+    }
+    if (S_ISLNK(status.st_mode)) text += " -> " + std::filesystem::read_symlink(path).string();
+    entries[at] = text;
+    if (S_ISDIR(status.st_mode)) directory(at);
+  }
+
+  std::string root_;
+  bool with_times_;
+  std::map<ino_t, std::string> first_;
+};
+
+}  // namespace
+
+std::map<std::string, std::string> snapshot(const std::string& root, bool with_times) {
+  Walk walk(root, with_times);
+  walk.directory("");
+  return std::move(walk.entries);
+}
+
+std::string read_whole(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace lyr::unionfs

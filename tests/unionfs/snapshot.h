@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// A tree as text, to be compared with another: equal texts, equal trees.
+#pragma once
+
+#include <map>
+#include <string>
+
+namespace lyr::unionfs {
+
+// By path: mode, owner, device, extended attributes, link count and first name of the same inode,
+// content, target. `with_times`: modification times too.
+std::map<std::string, std::string> snapshot(const std::string& root, bool with_times);
+
+std::string read_whole(const std::string& path);
+
+}  // namespace lyr::unionfs
