@@ -138,14 +138,29 @@ UnionMount::UnionMount(const std::string& scratch, const std::string& plain, Set
       work_(scratch + "/work"),
       store_path_(scratch + "/store"),
       settings_(settings) {
+  prepare();
+  chain_id_ = import(store_path_, plain);
+  mount();
+}
+
+UnionMount::UnionMount(const std::string& scratch, const UnionMount& same_image)
+    : path_(scratch + "/union"),
+      upper_(scratch + "/upper"),
+      work_(scratch + "/work"),
+      store_path_(same_image.store_path_),
+      settings_(same_image.settings_),
+      chain_id_(same_image.chain_id_) {
+  prepare();
+  mount();
+}
+
+void UnionMount::prepare() {
   enter_private_namespace();
   for (const std::string& directory : {path_, upper_, work_}) fs::create_directories(directory);
   void* shared = mmap(nullptr, sizeof(RequestCounts), PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) std::abort();
   counts_ = new (shared) RequestCounts;
-  chain_id_ = import(store_path_, plain);
-  mount();
 }
 
 UnionMount::~UnionMount() {

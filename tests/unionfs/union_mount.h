@@ -25,6 +25,8 @@ class UnionMount {
   UnionMount(const std::string& scratch, const std::string& plain)
       : UnionMount(scratch, plain, Settings()) {}
   UnionMount(const std::string& scratch, const std::string& plain, Settings settings);
+  // Another container of the same image: the same store, an upper of its own.
+  UnionMount(const std::string& scratch, const UnionMount& same_image);
   UnionMount(const UnionMount&) = delete;
   UnionMount& operator=(const UnionMount&) = delete;
   ~UnionMount();
@@ -39,6 +41,8 @@ class UnionMount {
   void unmount();
 
  private:
+  void prepare();
+
   std::string path_, upper_, work_, store_path_;
   Settings settings_;
   Digest chain_id_;

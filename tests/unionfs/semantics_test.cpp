@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+// What programs rely on and random operations do not reach: mounts side by side, several processes
+// on one file, mappings, holes, sockets. Where a plain directory can do the same, the two are
+// compared.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <linux/falloc.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <optional>
+
+#include "tests/unionfs/snapshot.h"
+#include "tests/unionfs/union_mount.h"
+
+namespace lyr::unionfs {
+namespace {
+
+namespace fs = std::filesystem;
+
+void write_file(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+std::string outcome(long result) {
+  return result >= 0 ? std::to_string(result) : std::strerror(errno);
+}
+
+class Semantics : public testing::Test {
+ protected:
+  Semantics()
+      : base_(fs::temp_directory_path() / ("lyr-semantics." + std::to_string(getpid()))),
+        plain_(base_ + "/plain") {
+    fs::remove_all(base_);
+    fs::create_directories(plain_ + "/d/inner");
+    write_file(plain_ + "/f", std::string(20000, 'f'));
+    write_file(plain_ + "/log", "");
+    std::string large(3 << 20, 'l');
+    for (size_t i = 0; i < large.size(); i += 997) large[i] = static_cast<char>(i / 997);
+    write_file(plain_ + "/large", large);
+    write_file(plain_ + "/sparse", std::string(200000, 's') + std::string(4 << 20, '\0') + "end");
+    write_file(plain_ + "/d/name", "one file");
+    fs::create_hard_link(plain_ + "/d/name", plain_ + "/d/inner/second");
+    fs::create_hard_link(plain_ + "/d/name", plain_ + "/third");
+    mounted_.emplace(base_ + "/scratch", plain_);
+  }
+  ~Semantics() override {
+    mounted_.reset();
+    fs::remove_all(base_);
+  }
+
+  std::string at(const char* path) const { return mounted_->path() + path; }
+
+  // The same on both sides: what `act` says, and the trees afterwards, also after a new mount.
+  void compare(const std::function<std::string(const std::string& root)>& act) {
+    EXPECT_EQ(act(mounted_->path()), act(plain_));
+    EXPECT_EQ(snapshot(mounted_->path(), false), snapshot(plain_, false));
+    mounted_->remount();
+    EXPECT_EQ(snapshot(mounted_->path(), false), snapshot(plain_, false)) << "after a new mount";
+  }
+
+  std::string base_, plain_;
+  std::optional<UnionMount> mounted_;
+};
+
+TEST_F(Semantics, ContainersOfOneImageDoNotSeeEachOther) {
+  UnionMount other(base_ + "/other", *mounted_);
+  auto before = snapshot(other.path(), true);
+  std::ofstream(at("/f"), std::ios::app) << "changed";
+  fs::remove(at("/d/name"));
+  fs::rename(at("/d"), at("/moved"));
+  fs::create_directory(at("/d"));
+  write_file(at("/new"), "new");
+  ASSERT_EQ(chmod(at("/large").c_str(), 0600), 0);
+  EXPECT_EQ(snapshot(other.path(), true), before);
+  write_file(other.path() + "/new", "another");
+  EXPECT_EQ(read_whole(at("/new")), "new");
+  other.remount();
+  fs::remove(other.path() + "/new");
+  EXPECT_EQ(snapshot(other.path(), false), snapshot(plain_, false));
+}
+
+TEST_F(Semantics, ManyOpenFilesOutliveTheirNames) {
+  constexpr int count = 400;  // more than the server keeps descriptors of
+  compare([](const std::string& root) {
+    std::string said;
+    std::vector<int> files;
+    for (int i = 0; i < count; ++i) {
+      std::string path = root + "/d/open" + std::to_string(i);
+      files.push_back(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL, 0644));
+      EXPECT_GE(files.back(), 0);
+      EXPECT_EQ(write(files.back(), path.data() + path.size() - 5, 5), 5);
+      said += outcome(unlink(path.c_str()));
+    }
+    for (int file : files) {
+      char text[8] = {};
+      said += outcome(pwrite(file, "new", 3, 3)) + outcome(pread(file, text, sizeof text, 0));
+      said += std::string(text, 6) + outcome(ftruncate(file, 2)) + outcome(fchmod(file, 0600));
+      struct stat status{};
+      said += outcome(fstat(file, &status)) + " links " + std::to_string(status.st_nlink);
+      said += " size " + std::to_string(status.st_size) + "\n";
+      close(file);
+    }
+    return said;
+  });
+}
+
+TEST_F(Semantics, SharedMappingsAndFilesAreOne) {
+  compare([](const std::string& root) {
+    std::string said;
+    for (const char* name : {"/f", "/large"}) {
+      int first = open((root + name).c_str(), O_RDWR), second = open((root + name).c_str(), O_RDWR);
+      auto map = [](int file) {
+        void* memory = mmap(nullptr, 16384, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+        EXPECT_NE(memory, MAP_FAILED);
+        return static_cast<char*>(memory);
+      };
+      char *one = map(first), *two = map(second);
+      one[5000] = 'X';
+      said += two[5000];
+      EXPECT_EQ(pwrite(second, "written", 7, 9000), 7);
+      said += std::string(one + 9000, 7);
+      std::memcpy(two + 4090, "across pages", 12);
+      char text[12];
+      EXPECT_EQ(pread(first, text, 12, 4090), 12);
+      said += std::string(text, 12);
+      munmap(one, 16384);
+      close(first);
+      two[16000] = 'Y';  // after the other has closed
+      munmap(two, 16384);
+      close(second);
+    }
+    return said;
+  });
+}
+
+TEST_F(Semantics, AppendersLoseNothing) {
+  constexpr int lines = 2000;
+  for (char writer : {'a', 'b', 'c'}) {
+    if (fork() != 0) continue;
+    int file = open(at("/log").c_str(), O_WRONLY | O_APPEND);
+    std::string line = std::string(37, writer) + "\n";
+    bool good = file >= 0;
+    for (int i = 0; i < lines; ++i) good &= write(file, line.data(), line.size()) == 38;
+    _exit(good ? 0 : 1);
+  }
+  for (int i = 0; i < 3; ++i) {
+    int status = 0;
+    ASSERT_GT(wait(&status), 0);
+    EXPECT_EQ(status, 0);
+  }
+  mounted_->remount();
+  std::ifstream log(at("/log"));
+  std::map<std::string, int> seen;
+  for (std::string line; std::getline(log, line);) ++seen[line];
+  std::map<std::string, int> whole;
+  for (char writer : {'a', 'b', 'c'}) whole[std::string(37, writer)] = lines;
+  EXPECT_EQ(seen, whole);
+}
+
+TEST_F(Semantics, HolesAreFoundAndKept) {
+  auto holes = [](const std::string& path) {
+    int file = open(path.c_str(), O_RDONLY);
+    std::string said;
+    off_t end = lseek(file, 0, SEEK_END);
+    int found = 0;
+    for (off_t at = 0; at < end;) {
+      off_t data = lseek(file, at, SEEK_DATA);
+      if (data < 0) data = end;
+      std::string between(static_cast<size_t>(data - at), 'x');
+      EXPECT_EQ(pread(file, between.data(), between.size(), at), data - at);
+      EXPECT_EQ(between.find_first_not_of('\0'), std::string::npos) << "data in a hole at " << at;
+      found += data > at ? 1 : 0;
+      at = data < end ? lseek(file, data, SEEK_HOLE) : end;
+    }
+    EXPECT_EQ(lseek(file, end, SEEK_DATA), -1);
+    EXPECT_EQ(errno, ENXIO);
+    close(file);
+    return found;
+  };
+  EXPECT_EQ(holes(at("/sparse")), 1);
+  std::ofstream(at("/sparse"), std::ios::app) << "copied up";
+  EXPECT_EQ(holes(at("/sparse")), 1);
+  struct stat status{};
+  ASSERT_EQ(stat(at("/sparse").c_str(), &status), 0);
+  EXPECT_LT(status.st_blocks * 512, 1 << 20);
+  EXPECT_EQ(read_whole(at("/sparse")), read_whole(plain_ + "/sparse") + "copied up");
+}
+
+TEST_F(Semantics, CopyFileRange) {
+  compare([](const std::string& root) {
+    std::string said;
+    auto copy = [&](const char* from, off_t in, const char* to, off_t out, size_t length) {
+      int source = open((root + from).c_str(), O_RDONLY);
+      int target = open((root + to).c_str(), O_WRONLY | O_CREAT, 0644);
+      ssize_t total = 0, done = 0;
+      while (length > 0 && (done = copy_file_range(source, &in, target, &out, length, 0)) > 0) {
+        total += done;
+        length -= static_cast<size_t>(done);
+      }
+      said += outcome(done < 0 ? done : total) + "\n";
+      close(source);
+      close(target);
+    };
+    copy("/large", 0, "/copy", 0, 3 << 20);
+    copy("/large", 1000001, "/f", 777, 1500000);
+    copy("/f", 0, "/f", 500, 1000);       // overlapping itself
+    copy("/f", 0, "/f", 1 << 20, 10000);  // in itself, apart
+    copy("/large", 3 << 20, "/copy", 0, 10);
+    copy("/copy", 5, "/large", 3 << 20, 1 << 20);
+    return said;
+  });
+}
+
+TEST_F(Semantics, Fallocate) {
+  compare([](const std::string& root) {
+    std::string said;
+    for (const char* name : {"/f", "/large"}) {
+      int file = open((root + name).c_str(), O_RDWR);
+      int punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+      said += outcome(fallocate(file, punch, 100, 9000));
+      said += outcome(fallocate(file, FALLOC_FL_ZERO_RANGE, 12000, 5000));
+      said += outcome(fallocate(file, FALLOC_FL_KEEP_SIZE, 1 << 20, 100));
+      said += outcome(fallocate(file, 0, 10 << 20, 100));
+      struct stat status{};
+      said += outcome(fstat(file, &status)) + " size " + std::to_string(status.st_size) + "\n";
+      close(file);
+    }
+    return said;
+  });
+}
+
+TEST_F(Semantics, PipesAndSocketsMeetInTheTree) {
+  ASSERT_EQ(mkfifo(at("/d/pipe").c_str(), 0600), 0);
+  int reader = open(at("/d/pipe").c_str(), O_RDONLY | O_NONBLOCK);
+  fs::rename(at("/d/pipe"), at("/moved_pipe"));
+  int writer = open(at("/moved_pipe").c_str(), O_WRONLY | O_NONBLOCK);
+  ASSERT_GE(writer, 0);
+  ASSERT_EQ(write(writer, "through", 7), 7);
+  char text[8] = {};
+  EXPECT_EQ(read(reader, text, sizeof text), 7);
+  EXPECT_STREQ(text, "through");
+  close(reader);
+  close(writer);
+
+  struct sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::string short_path = "/proc/self/cwd/socket";
+  short_path.copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(chdir(mounted_->path().c_str()), 0);
+  int server = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
+  auto* generic = reinterpret_cast<struct sockaddr*>(&address);
+  EXPECT_EQ(bind(server, generic, sizeof address), 0);
+  EXPECT_EQ(listen(server, 1), 0);
+  EXPECT_EQ(connect(client, generic, sizeof address), 0);
+  struct stat status{};
+  EXPECT_EQ(stat("socket", &status), 0);
+  EXPECT_TRUE(S_ISSOCK(status.st_mode));
+  close(client);
+  close(server);
+  EXPECT_EQ(connect(socket(AF_UNIX, SOCK_STREAM, 0), generic, sizeof address), -1);
+  EXPECT_EQ(errno, ECONNREFUSED);
+  EXPECT_EQ(chdir("/"), 0);
+}
+
+}  // namespace
+}  // namespace lyr::unionfs
