@@ -89,29 +89,19 @@ Result<std::string> Union::build_copy(Node& node, bool with_content) {
   return name;
 }
 
-// Where the union shows a lower directory; null when it does not. A directory that was moved is
-// found by its node.
-Node* Union::union_directory(Ino lower) {
-  if (lower == root_ino) return nodes_.root().lower == root_ino ? &nodes_.root() : nullptr;
-  Node* parent = union_directory(lower_->parent(lower));
-  if (parent == nullptr) return nullptr;
-  auto at = child(*parent, lower_name(*lower_, lower));
-  return at && *at != nullptr && (*at)->type == S_IFDIR && (*at)->lower == lower ? *at : nullptr;
-}
-
 // The names under which the union still shows a lower file with several.
 Result<std::vector<Link>> Union::aliases_of(Node& node) {
   std::vector<Link> visible;
   for (uint32_t i = 0; i < lower_->alias_count(node.lower); ++i) {
     store::TreeAlias alias = lower_->alias(node.lower, i);
-    Node* directory = union_directory(alias.directory);
+    Node* directory = TRY(union_directory(alias.directory));
     if (directory == nullptr) continue;
     auto shown = TRY(show(*directory, alias.name));
     if (shown && !shown->in_upper && shown->lower == node.lower) {
       visible.push_back({directory, std::string(alias.name)});
     }
   }
-  for (const Link& link : node.links) {  // in directories that were moved
+  for (const Link& link : node.links) {  // what the kernel knows counts in any case
     auto same = [&](const Link& other) {
       return other.parent == link.parent && other.name == link.name;
     };

@@ -16,8 +16,11 @@ Result<> Union::prepare_move(Node& node, Node& to, std::string_view name) {
   if (node.type != S_IFDIR) return {};
   auto fd = TRY(directory_fd(node));
   TRY(load(node));
-  if (node.lower != no_ino)
-    return upper_.set_mark(*fd, redirect_mark, lower_path(*lower_, node.lower));
+  if (node.lower != no_ino) {
+    TRY(upper_.set_mark(*fd, redirect_mark, lower_path(*lower_, node.lower)));
+    keep_moved(node);
+    return {};
+  }
   if (lower_has(to, name)) TRY(upper_.set_mark(*fd, opaque_mark, "y"));
   return {};
 }
@@ -73,7 +76,10 @@ Result<> Union::move(Node& from, std::string_view name, Node& to, std::string_vi
     TRY(sys::rename_at(*from_fd, old_text.c_str(), *to_fd, new_text.c_str()));
     if (hide) TRY(upper_.whiteout_absent(*from_fd, old_text.c_str()));
   }
-  if (target != nullptr) nodes_.unlink(*target, to, new_name);
+  if (target != nullptr) {
+    lose_moved(*target);
+    nodes_.unlink(*target, to, new_name);
+  }
   nodes_.unlink(node, from, name);
   if (hide) {
     add_name(from, name, true);

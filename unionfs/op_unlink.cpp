@@ -110,6 +110,7 @@ Result<> Union::rmdir(uint64_t parent, std::string_view name) {
   } else {
     TRY(put_whiteout(*directory, name));
   }
+  lose_moved(*node);
   nodes_.unlink(*node, *directory, name);
   return {};
 }

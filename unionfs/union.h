@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "unionfs/node.h"
@@ -124,7 +125,10 @@ class Union {
   Result<SharedFd> data_fd(Node& node);
   Result<struct stat> attr(Node& node);
   uint32_t visible_links(Node& node);
-  Node* union_directory(Ino lower);
+  Result<Node*> union_directory(Ino lower);
+  Result<> find_moved();
+  void keep_moved(Node& directory);
+  void lose_moved(Node& directory);
   Result<> own(const Fd& directory, const char* name, Caller caller, const struct stat& parent);
 
   // Copy-up.
@@ -166,6 +170,8 @@ class Union {
   std::vector<std::pair<uint64_t, bool>>
       open_fds_;  // node ids with a cached descriptor, oldest first; true: data
   size_t held_count_ = 0;
+  std::unordered_map<Ino, Node*> moved_;  // merged directories that were renamed, by the lower's
+  bool moved_known_ = false;              // those of earlier mounts are in it too
   void remember_fd(Node& node, bool data);
 };
 

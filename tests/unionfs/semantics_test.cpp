@@ -271,5 +271,30 @@ TEST_F(Semantics, PipesAndSocketsMeetInTheTree) {
   EXPECT_EQ(chdir("/"), 0);
 }
 
+// Names of a file in a directory that was moved, and that nobody has looked up there.
+TEST_F(Semantics, HardLinksSurviveTheMoveOfTheirDirectory) {
+  compare([](const std::string& root) {
+    fs::rename(root + "/d/inner", root + "/inner");
+    fs::rename(root + "/d", root + "/inner/d");
+    std::ofstream(root + "/third", std::ios::app) << " changed by its third name";
+    struct stat status{};
+    return outcome(stat((root + "/third").c_str(), &status)) + std::to_string(status.st_nlink);
+  });
+}
+
+TEST_F(Semantics, HardLinksSurviveTheMoveOfTheirDirectoryAndANewMount) {
+  for (const std::string& root : {mounted_->path(), plain_}) {
+    fs::create_directories(root + "/a/b");
+    fs::rename(root + "/d/inner", root + "/a/b/inner");
+    fs::rename(root + "/d", root + "/a/d");
+    fs::rename(root + "/a", root + "/z");
+  }
+  mounted_->remount();
+  compare([](const std::string& root) {
+    std::ofstream(root + "/third", std::ios::app) << " changed by its third name";
+    return read_whole(root + "/z/b/inner/second") + read_whole(root + "/z/d/name");
+  });
+}
+
 }  // namespace
 }  // namespace lyr::unionfs
