@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs inside a container and times file-system work there, so that starting the container is not
+// counted. Prints a line `NAME MILLISECONDS` for each piece of work; static, as images vary.
+//
+//   inside find DIR | stat DIR | read DIR | untar TAR DIR | rm DIR ...    in the order given
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PATHS_MAX = 5000, STATS = 100000, OPEN_DIRECTORIES = 32 };
+
+static char* paths[PATHS_MAX];
+static int path_count;
+static char buffer[1 << 16];
+
+static double now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static void die(const char* what) {
+  perror(what);
+  exit(1);
+}
+
+static void report(const char* name, double begun) { printf("%s %.3f\n", name, now_ms() - begun); }
+
+// Runs a program of the image; what it prints is dropped.
+static void spawn(char* const argv[]) {
+  pid_t child = fork();
+  if (child < 0) die("fork");
+  if (child == 0) {
+    int null = open("/dev/null", O_WRONLY | O_CREAT, 0666);
+    if (null < 0 || dup2(null, 1) < 0) die("/dev/null");
+    execvp(argv[0], argv);
+    die(argv[0]);
+  }
+  int status;
+  if (waitpid(child, &status, 0) != child) die("waitpid");
+  if (status == 0) return;
+  fprintf(stderr, "inside: %s failed (status %d)\n", argv[0], status);
+  exit(1);
+}
+
+static int want_type;  // of what `collect` keeps; 0: anything
+
+static int collect(const char* path, const struct stat* info, int type, struct FTW* at) {
+  (void)type, (void)at;
+  if (want_type != 0 && (int)(info->st_mode & S_IFMT) != want_type) return 0;
+  if (path_count == PATHS_MAX) return 1;
+  paths[path_count] = strdup(path);
+  if (paths[path_count++] == NULL) die("strdup");
+  return 0;
+}
+
+static void collect_paths(const char* dir, int type) {
+  path_count = 0;
+  want_type = type;
+  if (nftw(dir, collect, OPEN_DIRECTORIES, FTW_PHYS | FTW_MOUNT) < 0) die(dir);
+  if (path_count == 0) {
+    fprintf(stderr, "inside: nothing in %s\n", dir);
+    exit(1);
+  }
+}
+
+static void stat_paths(int count) {
+  struct stat info;
+  for (int i = 0; i < count; ++i) {
+    if (lstat(paths[i % path_count], &info) != 0) die(paths[i % path_count]);
+  }
+}
+
+static void read_paths(void) {
+  for (int i = 0; i < path_count; ++i) {
+    int file = open(paths[i], O_RDONLY);
+    if (file < 0) die(paths[i]);
+    ssize_t got;
+    while ((got = read(file, buffer, sizeof buffer)) > 0) {
+    }
+    if (got < 0 || close(file) != 0) die(paths[i]);
+  }
+}
+
+int main(int argc, char** argv) {
+  for (int i = 1; i + 1 < argc;) {
+    const char* work = argv[i++];
+    char* dir = argv[i++];
+    double begun = now_ms();
+    if (strcmp(work, "find") == 0) {
+      spawn((char*[]){"find", dir, "-xdev", NULL});
+    } else if (strcmp(work, "stat") == 0) {
+      collect_paths(dir, 0);
+      stat_paths(path_count);
+      begun = now_ms();
+      stat_paths(STATS);
+    } else if (strcmp(work, "read") == 0) {
+      collect_paths(dir, S_IFREG);
+      read_paths();
+      begun = now_ms();
+      read_paths();
+    } else if (strcmp(work, "untar") == 0 && i < argc) {
+      char* tar = dir;
+      dir = argv[i++];
+      if (mkdir(dir, 0755) != 0) die(dir);
+      begun = now_ms();
+      spawn((char*[]){"tar", "-xf", tar, "-C", dir, NULL});
+    } else if (strcmp(work, "rm") == 0) {
+      spawn((char*[]){"rm", "-rf", dir, NULL});
+    } else {
+      fprintf(stderr, "inside: no such work: %s\n", work);
+      return 2;
+    }
+    report(work, begun);
+  }
+  return 0;
+}

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured, in which order, and how it is printed."""
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+import peers
+import roots
+import table
+
+PEERS = [peers.Lyr, peers.Docker, peers.Podman, peers.PodmanFuse, roots.KernelOverlay,
+         roots.Crun, roots.Runc, roots.Bwrap]
+ROWS = [  # key, label, unit, what is done
+    ("start", "start", "true", "run --rm --network none busybox true, from outside"),
+    ("load", "load", "python", "load -i python.tar into an empty store, from outside"),
+    ("find", "fresh find", "/ -xdev", "the first walk of a fresh container's whole tree"),
+    ("stat", "warm stat", "100,000", "lstat of known paths of /usr/share, again and again"),
+    ("read", "warm read", "550 files", "every file of the python library, its second reading"),
+    ("untar", "untar", "", "unpack /usr/share and the python library in the container"),
+    ("rm", "rm -rf", "", "of what untar made"),
+]
+INSIDE_ROWS = ("find", "stat", "read", "untar", "rm")
+SHARED = ("usr/share", "usr/lib/python3.11")  # what the tar has of the python image
+WORK_DIR = "/root/bench"
+
+
+class Bench:
+    def __init__(self, options, place, inside):
+        self.options, self.place, self.inside = options, place, inside
+        self.rows = [row for row in ROWS if not options.only or row[0] in options.only]
+        self.keys = [row[0] for row in self.rows]
+        self.inside_keys = [key for key in INSIDE_ROWS if key in self.keys]
+        if "rm" in self.inside_keys and "untar" not in self.inside_keys:
+            self.inside_keys.insert(-1, "untar")  # rm needs something to remove
+        self.samples, self.missing, self.running = {}, [], []
+
+    def say(self, text):
+        print(f"bench/run: {text}", file=sys.stderr, flush=True)
+
+    def setup_peer(self, kind):
+        peer = kind(self.place)
+        try:
+            peer.check()
+            self.running.append(peer)  # from here on it needs a close
+            peer.setup()
+            self.samples[peer.name] = {}
+        except (peers.Unavailable, OSError) as error:
+            self.missing.append(f"{peer.name}: {error}")
+            self.running = [other for other in self.running if other is not peer]
+            peer.close()
+            if kind is peers.Lyr:
+                raise
+
+    def drop(self, peer, key, error):
+        """A peer that fails at one row keeps its others."""
+        self.samples[peer.name][key] = None
+        self.missing.append(f"{peer.name}, {key}: {error}")
+        self.say(self.missing[-1])
+
+    def rounds(self, key, prepare, measure):
+        """Each peer in turn, then again: what else the machine does falls on all of them alike."""
+        for number in range(self.options.n + 1):
+            self.say(f"{key}: " + (f"{number} of {self.options.n}" if number else "warming up"))
+            for peer in self.running:
+                if key in self.samples[peer.name] and self.samples[peer.name][key] is None:
+                    continue
+                try:
+                    prepare(peer)
+                    # What was written before is on the disk before a clock starts.
+                    subprocess.run(["sync", "-f", self.place.dir], check=True)
+                    found = measure(peer)
+                except peers.Unavailable as error:
+                    self.drop(peer, key, error)
+                    continue
+                if number == 0 or found is None:
+                    continue
+                for name, ms in found.items():
+                    self.samples[peer.name].setdefault(name, []).append(ms)
+
+    def timed(self, peer, argv, key):
+        if argv is None:
+            return None
+        begun = time.perf_counter()
+        peer.run(argv)
+        return {key: (time.perf_counter() - begun) * 1e3}
+
+    def measure(self):
+        python = self.place.tar("python")
+        if "load" in self.keys:
+            self.rounds("load", lambda peer: peer.empty_store(),
+                        lambda peer: self.timed(peer, peer.load_argv(python), "load"))
+        for peer in self.running:
+            for image in ("busybox", "python"):
+                argv = peer.load_argv(self.place.tar(image))
+                if argv is not None:
+                    peer.run(argv)
+        if "start" in self.keys:
+            self.rounds("start", lambda peer: None,
+                        lambda peer: self.timed(peer, peer.start_argv(), "start"))
+        if self.inside_keys:
+            self.rounds("inside", lambda peer: None, self.measure_inside)
+
+    def inside_work(self):
+        arguments = {"find": ["/"], "stat": ["/usr/share"], "read": [f"/{SHARED[1]}"],
+                     "untar": [f"{peers.BENCH_DIR}/tree.tar", WORK_DIR], "rm": [WORK_DIR]}
+        return [word for key in self.inside_keys for word in (key, *arguments[key])]
+
+    def measure_inside(self, peer):
+        argv = peer.inside_argv(self.inside_work())
+        if argv is None:
+            return None
+        try:
+            said = peer.run(argv)
+        finally:
+            peer.inside_done()
+        found = dict(line.split() for line in said.splitlines())
+        if list(found) != self.inside_keys:
+            raise peers.Unavailable(f"it printed {said!r}")
+        return {key: float(ms) for key, ms in found.items()}
+
+    def make_shown(self):
+        """What a container is shown: the program that measures, and a tar of the image's files."""
+        os.makedirs(self.place.shown)
+        shutil.copy(self.inside, os.path.join(self.place.shown, "inside"))
+        if not self.inside_keys:
+            return
+        overlay = roots.Overlay(self.place, "python", os.path.join(self.place.dir, "shown-root"))
+        overlay.mount()
+        self.place.run(["tar", "-cf", f"{self.place.shown}/tree.tar", "-C", overlay.root, *SHARED],
+                       as_root=True)
+        overlay.unmount()
+
+    def run(self):
+        self.make_shown()
+        wanted = [kind for kind in PEERS
+                  if kind is peers.Lyr or not self.options.peers or kind.name in self.options.peers]
+        try:
+            for kind in wanted:
+                self.say(f"preparing {kind.name}")
+                self.setup_peer(kind)
+            self.measure()
+            self.print_table()
+        finally:
+            for peer in self.running:
+                peer.close()
+
+    def print_table(self):
+        for samples in self.samples.values():
+            samples.update({key: None for key in samples if key not in self.keys})
+        print(table.render([row[:3] for row in self.rows], list(self.samples), self.samples))
+        print("\nMilliseconds: median, times lyr's; smallest–largest beneath. "
+              f"{self.options.n} samples, peers in turn.")
+        for key, label, _, what in self.rows:
+            print(f"  {label}: {what}")
+        for peer in self.running:
+            print(f"  {peer.name}: {peer.version()}; {peer.about}")
+        for reason in self.missing:
+            print(f"  not measured: {reason}")
+        print(machine(self.place.dir))
+
+
+def machine(directory):
+    with open("/proc/cpuinfo", encoding="utf-8") as info:
+        model = next((line.split(":")[1].strip() for line in info if line.startswith("model name")),
+                     os.uname().machine)
+    file_system = subprocess.run(["findmnt", "-n", "-o", "FSTYPE", "-T", directory],
+                                 capture_output=True, text=True, check=True).stdout.strip()
+    load = statistics.mean(os.getloadavg()[:2])
+    return (f"{model}, {os.cpu_count()} cores (load {load:.1f}), Linux {os.uname().release}, "
+            f"{file_system}")
