@@ -208,6 +208,10 @@ Result<> chown_at(const Fd& dir, const char* path, uid_t uid, gid_t gid, int fla
   return check(::fchownat(dir.get(), path, uid, gid, flags), "chown");
 }
 
+Result<> utimens(const Fd& fd, const struct timespec times[2]) {
+  return check(::futimens(fd.get(), times), "futimens");
+}
+
 Result<> utimens_at(const Fd& dir, const char* path, const struct timespec times[2], int flags) {
   return check(::utimensat(dir.get(), path, times, flags), "utimensat");
 }

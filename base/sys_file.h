@@ -71,6 +71,7 @@ Result<> chmod_at(const Fd& dir, const char* path, mode_t mode);
 Result<> chown(const Fd& fd, uid_t uid, gid_t gid);
 Result<> chown_at(const Fd& dir, const char* path, uid_t uid, gid_t gid,
                   int flags = AT_SYMLINK_NOFOLLOW);
+Result<> utimens(const Fd& fd, const struct timespec times[2]);
 Result<> utimens_at(const Fd& dir, const char* path, const struct timespec times[2],
                     int flags = AT_SYMLINK_NOFOLLOW);
 

@@ -4,6 +4,8 @@
 // by all of them, also by those that nobody has looked up.
 #include <dirent.h>
 
+#include <algorithm>
+
 #include "base/sys_file.h"
 #include "unionfs/union.h"
 

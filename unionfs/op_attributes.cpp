@@ -46,6 +46,7 @@ Result<struct stat> Union::setattr(uint64_t id, const AttributeChange& change) {
   bool emptied = change.size && *change.size == 0;
   TRY(copy_up(*node, !emptied));
   auto where = TRY(place(*node));
+  std::scoped_lock time_lock(time_mutex(id));
   TRY(change_owner(*node, where, change));
   if (change.mode && node->type != S_IFLNK) {
     TRY(sys::chmod_at(*where.directory, where.name.c_str(), *change.mode & 07777));

@@ -58,10 +58,18 @@ Result<size_t> Union::read(uint64_t id, uint64_t offset, std::span<std::byte> da
 }
 
 Result<size_t> Union::write(uint64_t id, uint64_t offset, std::span<const std::byte> data,
-                            bool drop_privileges) {
+                            WriteFlags flags) {
   auto to = TRY(locate(id, true));
-  if (drop_privileges) TRY(drop_privilege_bits(*to.upper));
+  if (flags.drop_privileges) TRY(drop_privilege_bits(*to.upper));
+  if (!flags.keep_time) {
+    TRY(sys::pwrite_all(*to.upper, data, offset));
+    return data.size();
+  }
+  std::scoped_lock lock(time_mutex(id));
+  auto before = TRY(sys::stat(*to.upper));
   TRY(sys::pwrite_all(*to.upper, data, offset));
+  struct timespec times[2] = {{0, UTIME_OMIT}, before.st_mtim};
+  TRY(sys::utimens(*to.upper, times));
   return data.size();
 }
 

@@ -169,8 +169,9 @@ void op_read(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset,
 void op_write(fuse_req_t request, fuse_ino_t node, const char* bytes, size_t size, off_t offset,
               struct fuse_file_info* info) {
   auto data = std::as_bytes(std::span(bytes, size));
-  auto written =
-      of(request).write(node, static_cast<uint64_t>(offset), data, info->kill_suidgid != 0);
+  Union::WriteFlags flags{.drop_privileges = info->kill_suidgid != 0,
+                          .keep_time = info->writepage != 0};
+  auto written = of(request).write(node, static_cast<uint64_t>(offset), data, flags);
   if (!written) return reply_error(request, written.error());
   fuse_reply_write(request, *written);
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -69,9 +70,12 @@ class Union {
                   std::string_view new_name, unsigned flags);
 
   Result<size_t> read(uint64_t node, uint64_t offset, std::span<std::byte> data);
-  // `drop_privileges`: set-id bits and file capabilities go first, as the kernel asks.
+  struct WriteFlags {
+    bool drop_privileges = false;  // set-id bits and file capabilities go first, as the kernel asks
+    bool keep_time = false;  // from the kernel's cache: when the file was modified, it says itself
+  };
   Result<size_t> write(uint64_t node, uint64_t offset, std::span<const std::byte> data,
-                       bool drop_privileges);
+                       WriteFlags flags);
   Result<> fallocate(uint64_t node, int mode, uint64_t offset, uint64_t length);
   Result<uint64_t> seek(uint64_t node, uint64_t offset, int whence);
   Result<size_t> copy_range(uint64_t from, uint64_t from_offset, uint64_t to, uint64_t to_offset,
@@ -159,13 +163,16 @@ class Union {
     bool by_descriptor = false;  // the name is a link to follow
   };
   Result<Place> place(Node& node);
+  std::mutex& time_mutex(uint64_t node) { return time_mutexes_[node % time_mutexes_.size()]; }
   Result<> change_owner(Node& node, const Place& place, const AttributeChange& change);
 
   std::unique_ptr<Lower> lower_;
   Upper upper_;
   Ownership ownership_;
   SharedFd proc_fds_;  // /proc/self/fd
-  std::mutex mutex_;   // guards all below
+  // Writes that keep a file's time, and changes of it, take turns; by node id, after mutex_.
+  std::array<std::mutex, 64> time_mutexes_;
+  std::mutex mutex_;  // guards all below
   NodeTable nodes_;
   std::vector<std::pair<uint64_t, bool>>
       open_fds_;  // node ids with a cached descriptor, oldest first; true: data

@@ -296,5 +296,25 @@ TEST_F(Semantics, HardLinksSurviveTheMoveOfTheirDirectoryAndANewMount) {
   });
 }
 
+// A file's time is when it was written to, not when the kernel sent that on.
+TEST_F(Semantics, ModificationTimesOutliveTheMount) {
+  auto tick = [] {
+    struct timespec time{};
+    clock_gettime(CLOCK_REALTIME_COARSE, &time);
+    return time.tv_nsec;
+  };
+  for (int i = 0; i < 20; ++i) {
+    int file = open(at(("/d/new" + std::to_string(i)).c_str()).c_str(), O_WRONLY | O_CREAT, 0644);
+    ASSERT_EQ(write(file, "text", 4), 4);
+    for (auto first = tick(); tick() == first;) {
+    }
+    close(file);
+  }
+  std::ofstream(at("/f"), std::ios::app) << "more";
+  auto before = snapshot(mounted_->path(), true);
+  mounted_->remount();
+  EXPECT_EQ(snapshot(mounted_->path(), true), before);
+}
+
 }  // namespace
 }  // namespace lyr::unionfs
