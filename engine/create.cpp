@@ -15,9 +15,9 @@
 namespace lyr::engine {
 namespace {
 
-Result<ContainerInfo> fill(Engine::State& engine, const ContainerDirectory& directory,
-                           std::string_view image_name, const store::ImageRecord& image,
-                           const CreateOptions& asked) {
+Result<ContainerInfo> fill(Engine::State& engine, const store::Store& store,
+                           const ContainerDirectory& directory, std::string_view image_name,
+                           const store::ImageRecord& image, const CreateOptions& asked) {
   ContainerInfo info;
   info.id = directory.id;
   info.image_name = image_name;
@@ -25,7 +25,7 @@ Result<ContainerInfo> fill(Engine::State& engine, const ContainerDirectory& dire
   info.created_unix_ns = sys::now_unix_ns();
   auto config = TRY(image::parse_config(image.config_json));
   TRY(resolve_options(config, asked, info));
-  TRY(prepare_volumes(engine, info));
+  TRY(prepare_volumes(engine, store, image, info));
   for (const char* name : {"upper", "work"}) TRY(sys::mkdir_at(directory.persistent, name, 0755));
   TRY(write_network_files(directory, info));
   if (asked.name.empty()) {
@@ -48,6 +48,7 @@ Result<ContainerInfo> fill(Engine::State& engine, const ContainerDirectory& dire
 
 Result<ContainerInfo> Engine::create(std::string_view image, const CreateOptions& options) {
   auto record = TRY(find_image(image));
+  auto* images = TRY(store());
   std::string id = TRY(make_id());
   TRY(sys::mkdir_at(state_->running, id.c_str(), 0700));
   ContainerDirectory runtime_only;
@@ -57,7 +58,7 @@ Result<ContainerInfo> Engine::create(std::string_view image, const CreateOptions
   auto lock = TRY(ContainerLock::take(runtime_only));
   TRY(sys::mkdir_at(state_->containers, id.c_str(), 0700));
   auto directory = TRY(open_container(*state_, id));
-  auto info = fill(*state_, directory, image, record, options);
+  auto info = fill(*state_, *images, directory, image, record, options);
   if (!info) {
     static_cast<void>(sys::remove_all_at(state_->containers, id.c_str()));
     static_cast<void>(sys::remove_all_at(state_->running, id.c_str()));

@@ -48,6 +48,7 @@ sandbox::Mount bind(std::string source, std::string destination, bool read_only)
 
 void add_mounts(const Engine::State& engine, const ContainerInfo& info, sandbox::Spec& spec) {
   std::string etc = engine.roots.root + "/containers/" + info.id + "/etc/";
+  auto ours = static_cast<ptrdiff_t>(spec.mounts.size());
   for (const char* file : {"resolv.conf", "hostname", "hosts"}) {
     spec.mounts.push_back(bind(etc + file, std::string("/etc/") + file, false));
   }
@@ -62,14 +63,14 @@ void add_mounts(const Engine::State& engine, const ContainerInfo& info, sandbox:
     }
     spec.mounts.push_back(std::move(mount));
   }
-  // Parents before what is mounted below them.
-  std::vector<VolumeMount> volumes = info.options.volumes;
-  std::ranges::stable_sort(volumes, {}, [](const VolumeMount& volume) {
-    return std::ranges::count(volume.destination, '/');
-  });
-  for (const VolumeMount& volume : volumes) {
+  for (const VolumeMount& volume : info.options.volumes) {
     spec.mounts.push_back(bind(volume_path(engine, volume), volume.destination, volume.read_only));
   }
+  // Parents before what is mounted below them.
+  auto depth = [](const sandbox::Mount& mount) {
+    return std::ranges::count(mount.destination, '/');
+  };
+  std::ranges::stable_sort(spec.mounts.begin() + ours, spec.mounts.end(), {}, depth);
 }
 
 }  // namespace

@@ -2,10 +2,12 @@
 #include "engine/volumes.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/sys_file.h"
 #include "engine/id_map.h"
 #include "engine/names.h"
+#include "engine/seed_volume.h"
 
 namespace lyr::engine {
 namespace {
@@ -24,7 +26,9 @@ std::string volume_path(const Engine::State& engine, const VolumeMount& volume) 
   return engine.roots.root + "/volumes/" + volume.source + "/_data";
 }
 
-Result<> prepare_volumes(const Engine::State& engine, ContainerInfo& info) {
+Result<> prepare_volumes(const Engine::State& engine, const store::Store& store,
+                         const store::ImageRecord& image, ContainerInfo& info) {
+  std::optional<store::Tree> tree;
   for (VolumeMount& volume : info.options.volumes) {
     if (is_host_path(volume)) {
       bool exists = TRY(sys::exists_at(sys::cwd(), volume.source.c_str()));
@@ -40,6 +44,10 @@ Result<> prepare_volumes(const Engine::State& engine, ContainerInfo& info) {
                              "absolute host path");
     }
     TRY(sys::mkdir_all_at(engine.volumes, volume.source + "/_data", 0755));
+    if (!tree) tree = TRY(store.open_image_tree(image.chain_id));
+    auto map = TRY(choose_map());
+    Fd directory = TRY(sys::open_at(engine.volumes, volume.source.c_str(), O_RDONLY | O_DIRECTORY));
+    TRY(about(seed_volume(store, *tree, volume.destination, directory, map.map), volume.source));
   }
   return {};
 }

@@ -11,7 +11,9 @@ namespace lyr::engine {
 
 // Gives every volume of the options a name or an absolute host path, and makes what is missing
 // (docker makes missing host directories too). EINVAL: a bad name.
-Result<> prepare_volumes(const Engine::State& engine, ContainerInfo& info);
+// New ones begin with what `image` has at their place.
+Result<> prepare_volumes(const Engine::State& engine, const store::Store& store,
+                         const store::ImageRecord& image, ContainerInfo& info);
 // The host path a resolved volume is.
 std::string volume_path(const Engine::State& engine, const VolumeMount& volume);
 bool is_host_path(const VolumeMount& volume);

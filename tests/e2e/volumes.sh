@@ -19,3 +19,15 @@ has "$err" "Read-only"
 prints ok lyr run --rm --read-only --tmpfs /tmp busybox sh -c 'touch /tmp/file && echo ok'
 code 125 lyr run --rm -v relative/path:x busybox true
 has "$err" absolute
+# A new volume begins with what the image has there; a used one does not change.
+load debian
+prints same eval 'lyr run --rm debian cat /etc/passwd >image.passwd
+  lyr run --rm -v fresh:/etc debian sh -c "cat /etc/passwd; echo mine >/etc/passwd" >seeded
+  cmp image.passwd seeded && echo same'
+prints mine lyr run --rm -v fresh:/etc debian cat /etc/passwd
+prints 127.0.0.1 lyr run --rm -v fresh:/etc debian awk 'NR == 1 { print $1 }' /etc/hosts
+listing='cd /var; find . | sort | xargs stat -c "%n %f %u %g %Y"
+  find . -type f | sort | xargs cksum'
+lyr run --rm debian sh -c "$listing" >in-image
+lyr run --rm -v seeded-var:/var debian sh -c "$listing" >in-volume
+cmp in-image in-volume || fail "a seeded volume differs from the image"
