@@ -21,6 +21,7 @@
 #include <span>
 #include <vector>
 
+#include "tests/unionfs/snapshot.h"
 #include "tests/unionfs/union_mount.h"
 
 namespace lyr::unionfs {
@@ -457,6 +458,17 @@ class Requests : public testing::Test {
   std::string base_;
   std::optional<UnionMount> mounted_;
 };
+
+TEST(RequestTable, IsTheDocuments) {
+  std::string document = read_whole(LYR_SOURCE_DIRECTORY "/docs/unionfs.md");
+  using Rows = std::span<const Row>;
+  for (Rows rows : {Rows(reading), Rows(writing), Rows(naming)}) {
+    for (const Row& row : rows) {
+      std::string line = std::string("| ") + row.what + " | " + row.requests + " |\n";
+      EXPECT_NE(document.find(line), std::string::npos) << line;
+    }
+  }
+}
 
 TEST_F(Requests, Reading) { check(reading); }
 TEST_F(Requests, Writing) { check(writing); }
