@@ -100,7 +100,7 @@ Result<Target> find_target(const Fd& root, const std::string& path, const TarEnt
     target.directory = TRY(about(sys::open_at(*there, ".", O_RDONLY | O_DIRECTORY), path));
     if (!options.any_stream && !(options.contents && is_directory)) {
       std::string_view own = first.path;
-      target.name = own.substr(0, own.find('/'));
+      target.name = TRY(clean(own.substr(0, own.find('/'))));
     }
     return target;
   }
@@ -184,9 +184,9 @@ class Unpacker {
                   : entry.type == TarType::character_device ? S_IFCHR
                                                             : S_IFBLK;
     dev_t device = makedev(entry.device_major, entry.device_minor);
-    TRY(sys::mknod_at(parent, name, kind | (entry.attr.mode & 07777U), device));
+    TRY(sys::mknod_at(parent, name, kind | mode_of(entry), device));
     TRY(set_owner(parent, name, entry));
-    return sys::chmod_at(parent, name, entry.attr.mode & 07777U);
+    return sys::chmod_at(parent, name, mode_of(entry));
   }
 
   Result<> make_directory(const Fd& parent, const char* name, const TarEntry& entry) {
@@ -195,7 +195,7 @@ class Unpacker {
     // A link to a directory is not followed: what is below would land elsewhere.
     Fd directory = TRY(sys::open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
     TRY(set_owner(parent, name, entry));
-    return sys::chmod(directory, entry.attr.mode & 07777U);
+    return sys::chmod(directory, mode_of(entry));
   }
 
   Result<> make_link(const Fd& parent, const char* name, const TarEntry& entry) {
@@ -209,7 +209,7 @@ class Unpacker {
     Fd file = TRY(sys::open_at(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
     TRY(write_content(file, entry));
     TRY(set_owner(parent, name, entry));
-    return sys::chmod(file, entry.attr.mode & 07777U);
+    return sys::chmod(file, mode_of(entry));
   }
 
   Result<> write_content(const Fd& file, const TarEntry& entry) {
@@ -228,6 +228,11 @@ class Unpacker {
       }
     }
     return sys::truncate(file, size);
+  }
+
+  // What ran as its owner there does not run as who unpacks it here (as cp without -p).
+  mode_t mode_of(const TarEntry& entry) const {
+    return entry.attr.mode & (options_.keep_owner ? 07777U : 01777U);
   }
 
   Result<> set_owner(const Fd& parent, const char* name, const TarEntry& entry) const {
