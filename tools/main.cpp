@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // lyr: finds the command, reads its options, runs it, and says on one line what went wrong.
+#include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
 
 #include "base/sys_file.h"
 #include "tools/command.h"
@@ -54,7 +57,19 @@ bool take_globals(std::vector<std::string>& args, Globals& globals) {
   return true;
 }
 
+// docker's commands that lyr has not got yet.
+constexpr auto not_yet = std::to_array<std::string_view>(
+    {"build", "commit",  "compose",  "events",  "export", "history", "import",
+     "login", "logout",  "manifest", "network", "pause",  "port",    "pull",
+     "push",  "rename",  "restart",  "save",    "search", "stats",   "system",
+     "top",   "unpause", "update",   "volume"});
+
 int unknown_command(const std::string& name) {
+  if (std::ranges::find(not_yet, name) != not_yet.end()) {
+    bool fetches = name == "pull" || name == "build" || name == "import";
+    return complain("", "'" + name + "' is not built yet; " +
+                            (fetches ? "images come in with lyr load" : "lyr help lists what is"));
+  }
   std::vector<std::string> names;
   for (const Command* command : all_commands()) names.emplace_back(command->name);
   std::string near = nearest(name, names);

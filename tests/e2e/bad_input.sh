@@ -23,3 +23,7 @@ for command in run load images ps exec logs stop rm; do
   has "$out" "lyr $command"
 done
 prints "" lyr ps -aq
+code 125 lyr pull busybox
+has "$err" "not built yet"
+code 125 lyr volume ls
+has "$err" "not built yet"
