@@ -63,30 +63,30 @@ Result<> Union::copy_content(Node& node, const Fd& to) {
   return sys::truncate(to, size);
 }
 
-Result<std::string> Union::build_copy(Node& node, bool with_content) {
+Result<Temporary> Union::build_copy(Node& node, bool with_content) {
   store::TreeAttr attr = lower_->attr(node.lower);
-  std::string name = upper_.temporary_name();
+  Temporary made = upper_.temporary();
   const Fd& work = *upper_.work();
   switch (attr.mode & S_IFMT) {
     case S_IFREG: {
-      Fd file = TRY(sys::open_at(work, name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600));
+      Fd file = TRY(sys::open_at(work, made.name(), O_RDWR | O_CREAT | O_EXCL, 0600));
       if (with_content) TRY(copy_content(node, file));
       break;
     }
     case S_IFDIR:
-      TRY(sys::mkdir_at(work, name.c_str(), 0700));
+      TRY(sys::mkdir_at(work, made.name(), 0700));
       break;
     case S_IFLNK: {
       std::string target(lower_->symlink_target(node.lower));
-      TRY(sys::symlink_at(target.c_str(), work, name.c_str()));
+      TRY(sys::symlink_at(target.c_str(), work, made.name()));
       break;
     }
     default:
-      TRY(sys::mknod_at(work, name.c_str(), attr.mode & S_IFMT,
+      TRY(sys::mknod_at(work, made.name(), attr.mode & S_IFMT,
                         makedev(attr.device_major, attr.device_minor)));
   }
-  TRY(copy_attributes(node.lower, name.c_str()));
-  return name;
+  TRY(copy_attributes(node.lower, made.name()));
+  return made;
 }
 
 // The names under which the union still shows a lower file with several.
@@ -115,36 +115,51 @@ uint32_t Union::visible_links(Node& node) {
   return visible ? static_cast<uint32_t>(visible->size()) : 1;
 }
 
+// Gives the copy all its names, or none of them.
+Result<> Union::place_copy(Node& node, Temporary copy, const std::vector<Link>& names) {
+  if (names.empty()) {  // unlinked while in use: it lives on without a name
+    Fd fd = TRY(sys::open_at(copy.work(), copy.name(), O_PATH | O_NOFOLLOW));
+    node.held = std::make_shared<const Fd>(std::move(fd));
+    ++held_count_;
+    return {};
+  }
+  size_t given = 0;
+  auto give = [&](const Link& name) -> Result<> {
+    TRY(load(*name.parent));
+    auto fd = TRY(directory_fd(*name.parent));
+    auto before = TRY(sys::stat(*fd));
+    bool last = given + 1 == names.size();
+    TRY(last ? sys::rename_at(copy.work(), copy.name(), *fd, name.name.c_str())
+             : sys::link_at(copy.work(), copy.name(), *fd, name.name.c_str()));
+    ++given;
+    // Copying something up is no change of the directory it is in.
+    struct timespec times[2] = {before.st_atim, before.st_mtim};
+    static_cast<void>(sys::utimens(*fd, times));
+    return {};
+  };
+  for (const Link& name : names) {
+    auto done = give(name);
+    if (done) continue;
+    for (size_t i = 0; i < given; ++i) {
+      auto fd = directory_fd(*names[i].parent);
+      if (fd) static_cast<void>(sys::unlink_at(**fd, names[i].name.c_str()));
+    }
+    return done;
+  }
+  copy.placed();
+  for (const Link& name : names) add_name(*name.parent, name.name, false);
+  return {};
+}
+
 Result<> Union::copy_up(Node& node, bool with_content) {
   if (node.in_upper) return {};
   if (node.type == S_IFDIR) return copy_up_directory(node);
   std::vector<Link> names = node.links;
   if (lower_->alias_count(node.lower) > 1) names = TRY(aliases_of(node));
   for (const Link& name : names) TRY(copy_up_directory(*name.parent));
-  const Fd& work = *upper_.work();
-  auto built = build_copy(node, with_content);
-  if (!built) {
-    static_cast<void>(sys::unlink_at(work, ("t" + std::to_string(upper_.temporaries())).c_str()));
-    return std::unexpected(std::move(built).error());
-  }
-  auto status = TRY(sys::stat_at(work, built->c_str()));
-  for (size_t i = 0; i + 1 < names.size(); ++i) {
-    auto fd = TRY(directory_fd(*names[i].parent));
-    TRY(sys::link_at(work, built->c_str(), *fd, names[i].name.c_str()));
-    TRY(load(*names[i].parent));
-    add_name(*names[i].parent, names[i].name, false);
-  }
-  if (names.empty()) {  // unlinked while in use: it lives on without a name
-    Fd fd = TRY(sys::open_at(work, built->c_str(), O_PATH | O_NOFOLLOW));
-    node.held = std::make_shared<const Fd>(std::move(fd));
-    ++held_count_;
-    TRY(sys::unlink_at(work, built->c_str()));
-  } else {
-    auto fd = TRY(directory_fd(*names.back().parent));
-    TRY(load(*names.back().parent));
-    TRY(sys::rename_at(work, built->c_str(), *fd, names.back().name.c_str()));
-    add_name(*names.back().parent, names.back().name, false);
-  }
+  Temporary copy = TRY(build_copy(node, with_content));
+  auto status = TRY(sys::stat_at(copy.work(), copy.name()));
+  TRY(place_copy(node, std::move(copy), names));
   node.in_upper = true;
   node.upper_ino = status.st_ino;
   nodes_.index(node);
@@ -159,16 +174,9 @@ Result<> Union::copy_up_directory(Node& directory) {
   if (directory.links.empty()) return fail(ENOENT, "copy-up");
   Link link = directory.links.front();
   TRY(copy_up_directory(*link.parent));
-  auto parent = TRY(directory_fd(*link.parent));
-  TRY(load(*link.parent));
   TRY(load(directory));
-  // Copying something up is no change of the directory it is in.
-  auto before = TRY(sys::stat(*parent));
-  std::string built = TRY(build_copy(directory, true));
-  TRY(sys::rename_at(*upper_.work(), built.c_str(), *parent, link.name.c_str()));
-  struct timespec times[2] = {before.st_atim, before.st_mtim};
-  TRY(sys::utimens_at(*parent, ".", times));
-  add_name(*link.parent, link.name, false);
+  Temporary copy = TRY(build_copy(directory, true));
+  TRY(place_copy(directory, std::move(copy), {link}));
   directory.in_upper = true;
   return {};
 }

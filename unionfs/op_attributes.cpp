@@ -43,7 +43,8 @@ Result<> Union::change_owner(Node& node, const Place& place, const AttributeChan
 Result<struct stat> Union::setattr(uint64_t id, const AttributeChange& change) {
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
-  bool emptied = change.size && *change.size == 0;
+  // Nothing else can fail after its content is given up.
+  bool emptied = change.size && *change.size == 0 && !change.mode && !change.uid && !change.gid;
   TRY(copy_up(*node, !emptied));
   auto where = TRY(place(*node));
   std::scoped_lock time_lock(time_mutex(id));

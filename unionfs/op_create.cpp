@@ -17,8 +17,21 @@ Result<> Union::own(const Fd& directory, const char* name, Caller caller,
   return sys::chown_at(directory, name, caller.uid, gid);
 }
 
+// The mode comes after the owner, a change of which takes set-id bits away.
 template <class Make>
-Result<Found> Union::create(uint64_t parent, std::string_view name, Caller caller, uint32_t type,
+Result<> Union::make_whole(const Fd& where, const char* name, const Creation& creation,
+                           const struct stat& parent, Make make) {
+  TRY(make(where, name));
+  TRY(own(where, name, creation.caller, parent));
+  uint32_t inherited = S_ISDIR(creation.mode) ? parent.st_mode & S_ISGID : 0;
+  if (!S_ISLNK(creation.mode)) TRY(sys::chmod_at(where, name, (creation.mode & 07777) | inherited));
+  if (!creation.opaque) return {};
+  Fd made = TRY(sys::open_at(where, name, O_RDONLY | O_DIRECTORY));
+  return upper_.set_mark(made, opaque_mark, "y");
+}
+
+template <class Make>
+Result<Found> Union::create(uint64_t parent, std::string_view name, Caller caller, uint32_t mode,
                             Make make) {
   if (name.size() > NAME_MAX) return fail(ENAMETOOLONG, "create");
   std::scoped_lock lock(mutex_);
@@ -30,20 +43,21 @@ Result<Found> Union::create(uint64_t parent, std::string_view name, Caller calle
   auto fd = TRY(directory_fd(*directory));
   auto status = TRY(sys::stat(*fd));
   std::string text(name);
-  bool over_whiteout = directory->directory->names.contains(name);
-  const Fd& where = over_whiteout ? *upper_.work() : *fd;
-  std::string made_name = over_whiteout ? upper_.temporary_name() : text;
-  TRY(make(where, made_name.c_str(), status));
-  TRY(own(where, made_name.c_str(), caller, status));
-  // A directory over a name that the lower has must not merge with it.
-  if (type == S_IFDIR && lower_has(*directory, name)) {
-    Fd made = TRY(sys::open_at(where, made_name.c_str(), O_RDONLY | O_DIRECTORY));
-    TRY(upper_.set_mark(made, opaque_mark, "y"));
-  }
-  if (over_whiteout) {
-    unsigned flags = type == S_IFDIR ? RENAME_EXCHANGE : 0;
-    TRY(sys::rename_at(where, made_name.c_str(), *fd, text.c_str(), flags));
-    if (type == S_IFDIR) TRY(sys::unlink_at(where, made_name.c_str()));  // the whiteout
+  Creation creation{.caller = caller, .mode = mode, .opaque = false};
+  if (directory->directory->names.contains(name)) {  // a whiteout
+    // A directory over a name that the lower has must not merge with it.
+    creation.opaque = S_ISDIR(mode) && lower_has(*directory, name);
+    Temporary aside = upper_.temporary();
+    TRY(make_whole(aside.work(), aside.name(), creation, status, make));
+    // A directory replaces no whiteout: they change places.
+    unsigned flags = S_ISDIR(mode) ? RENAME_EXCHANGE : 0;
+    TRY(sys::rename_at(aside.work(), aside.name(), *fd, text.c_str(), flags));
+    if (!S_ISDIR(mode)) aside.placed();
+  } else {
+    auto made = make_whole(*fd, text.c_str(), creation, status, make);
+    if (!made && made.error().code != EEXIST)
+      static_cast<void>(sys::remove_all_at(*fd, text.c_str()));
+    TRY(std::move(made));
   }
   add_name(*directory, name, false);
   Node* node = TRY(child(*directory, name));
@@ -54,27 +68,20 @@ Result<Found> Union::create(uint64_t parent, std::string_view name, Caller calle
 Result<Found> Union::mknod(uint64_t parent, std::string_view name, uint32_t mode, dev_t device,
                            Caller caller) {
   if (S_ISCHR(mode) && device == 0) return fail(EPERM, "mknod");  // that would be a whiteout
-  auto make = [&](const Fd& where, const char* text, const struct stat&) -> Result<> {
-    TRY(sys::mknod_at(where, text, mode & S_IFMT, device));
-    return sys::chmod_at(where, text, mode & 07777);
+  auto make = [&](const Fd& where, const char* text) {
+    return sys::mknod_at(where, text, mode & S_IFMT, device);
   };
-  auto made = create(parent, name, caller, mode & S_IFMT, make);
-  return made;
+  return create(parent, name, caller, mode, make);
 }
 
 Result<Found> Union::mkdir(uint64_t parent, std::string_view name, uint32_t mode, Caller caller) {
-  auto make = [&](const Fd& where, const char* text, const struct stat& above) -> Result<> {
-    TRY(sys::mkdir_at(where, text, 0700));
-    return sys::chmod_at(where, text, (mode & 07777) | (above.st_mode & S_ISGID));
-  };
-  auto owned = caller;
-  auto made = create(parent, name, owned, S_IFDIR, make);
-  return made;
+  auto make = [&](const Fd& where, const char* text) { return sys::mkdir_at(where, text, 0700); };
+  return create(parent, name, caller, S_IFDIR | (mode & 07777), make);
 }
 
 Result<Found> Union::symlink(uint64_t parent, std::string_view name, const char* target,
                              Caller caller) {
-  auto make = [&](const Fd& where, const char* text, const struct stat&) {
+  auto make = [&](const Fd& where, const char* text) {
     return sys::symlink_at(target, where, text);
   };
   return create(parent, name, caller, S_IFLNK, make);
@@ -94,9 +101,10 @@ Result<Found> Union::link(uint64_t id, uint64_t parent, std::string_view name) {
   auto from = TRY(object(*node));
   std::string text(name);
   if (directory->directory->names.contains(name)) {
-    std::string made = upper_.temporary_name();
-    TRY(sys::link_fd(*from, *upper_.work(), made.c_str()));
-    TRY(sys::rename_at(*upper_.work(), made.c_str(), *fd, text.c_str()));
+    Temporary made = upper_.temporary();
+    TRY(sys::link_fd(*from, made.work(), made.name()));
+    TRY(sys::rename_at(made.work(), made.name(), *fd, text.c_str()));
+    made.placed();
   } else {
     TRY(sys::link_fd(*from, *fd, text.c_str()));
   }

@@ -42,6 +42,17 @@ Result<> Union::exchange(Node& from, std::string_view name, Node& to, std::strin
   return {};
 }
 
+// Two renames, for want of RENAME_WHITEOUT.
+Result<> Union::move_then_hide(const Fd& from, const char* name, const Fd& to,
+                               const char* new_name) {
+  TRY(upper_.allow_whiteouts(from));
+  Temporary whiteout = TRY(upper_.make_whiteout());
+  TRY(sys::rename_at(from, name, to, new_name));
+  TRY(sys::rename_at(whiteout.work(), whiteout.name(), from, name));
+  whiteout.placed();
+  return {};
+}
+
 Result<> Union::move(Node& from, std::string_view name, Node& to, std::string_view new_name,
                      Node& node, Node* target) {
   auto from_fd = TRY(directory_fd(from));
@@ -53,28 +64,26 @@ Result<> Union::move(Node& from, std::string_view name, Node& to, std::string_vi
   bool directory = node.type == S_IFDIR;
   if (directory && in_the_way) {
     // A directory replaces nothing but an empty directory: what is there (that, or a whiteout)
-    // comes to the old place instead.
+    // comes to the old place instead. What needs room on the disk comes first.
+    if (hide) TRY(upper_.allow_whiteouts(*from_fd));
+    auto make = [&] {
+      return hide ? upper_.make_whiteout() : Result<Temporary>(upper_.temporary());
+    };
+    Temporary aside = TRY(make());
     TRY(sys::rename_at(*from_fd, old_text.c_str(), *to_fd, new_text.c_str(), RENAME_EXCHANGE));
-    std::string aside = upper_.temporary_name();
-    if (hide) {
-      aside = TRY(upper_.make_whiteout());
-      TRY(sys::rename_at(*upper_.work(), aside.c_str(), *from_fd, old_text.c_str(),
-                         RENAME_EXCHANGE));
-    } else {
-      TRY(sys::rename_at(*from_fd, old_text.c_str(), *upper_.work(), aside.c_str()));
-    }
-    TRY(sys::remove_all_at(*upper_.work(), aside.c_str()));
+    TRY(sys::rename_at(*from_fd, old_text.c_str(), aside.work(), aside.name(),
+                       hide ? RENAME_EXCHANGE : 0));
   } else if (hide && upper_.format().device_whiteouts) {
     auto moved =
         sys::rename_at(*from_fd, old_text.c_str(), *to_fd, new_text.c_str(), RENAME_WHITEOUT);
     if (!moved && moved.error().code == EINVAL) {  // a file system that cannot do both at once
-      moved = sys::rename_at(*from_fd, old_text.c_str(), *to_fd, new_text.c_str());
-      if (moved) moved = upper_.whiteout_absent(*from_fd, old_text.c_str());
+      moved = move_then_hide(*from_fd, old_text.c_str(), *to_fd, new_text.c_str());
     }
     if (!moved) return moved;
+  } else if (hide) {
+    TRY(move_then_hide(*from_fd, old_text.c_str(), *to_fd, new_text.c_str()));
   } else {
     TRY(sys::rename_at(*from_fd, old_text.c_str(), *to_fd, new_text.c_str()));
-    if (hide) TRY(upper_.whiteout_absent(*from_fd, old_text.c_str()));
   }
   if (target != nullptr) {
     lose_moved(*target);

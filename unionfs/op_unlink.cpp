@@ -61,16 +61,16 @@ Result<> Union::remove_upper(Node& directory, std::string_view name, bool is_dir
     return {};
   }
   if (hide) {
-    std::string aside = TRY(upper_.make_whiteout());
-    TRY(sys::rename_at(*upper_.work(), aside.c_str(), *fd, text.c_str(), RENAME_EXCHANGE));
+    TRY(upper_.allow_whiteouts(*fd));
+    Temporary aside = TRY(upper_.make_whiteout());
+    TRY(sys::rename_at(aside.work(), aside.name(), *fd, text.c_str(), RENAME_EXCHANGE));
     add_name(directory, name, true);
-    return sys::remove_all_at(*upper_.work(), aside.c_str());
+    return {};
   }
   auto removed = sys::unlink_at(*fd, text.c_str(), AT_REMOVEDIR);
   if (!removed && removed.error().code == ENOTEMPTY) {  // whiteouts are left in it
-    std::string aside = upper_.temporary_name();
-    TRY(sys::rename_at(*fd, text.c_str(), *upper_.work(), aside.c_str()));
-    removed = sys::remove_all_at(*upper_.work(), aside.c_str());
+    Temporary aside = upper_.temporary();
+    removed = sys::rename_at(*fd, text.c_str(), aside.work(), aside.name());
   }
   if (removed) drop_name(directory, name);
   return removed;

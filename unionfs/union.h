@@ -138,14 +138,23 @@ class Union {
   // Copy-up.
   Result<> copy_up(Node& node, bool with_content = true);
   Result<> copy_up_directory(Node& directory);
-  Result<std::string> build_copy(Node& node, bool with_content);
+  Result<Temporary> build_copy(Node& node, bool with_content);
+  Result<> place_copy(Node& node, Temporary copy, const std::vector<Link>& names);
   Result<> copy_content(Node& node, const Fd& to);
   Result<> copy_attributes(Ino ino, const char* name);
   Result<std::vector<Link>> aliases_of(Node& node);
 
   // Creation and removal.
+  struct Creation {
+    Caller caller;
+    uint32_t mode = 0;  // with its type
+    bool opaque = false;
+  };
   template <class Make>
-  Result<Found> create(uint64_t parent, std::string_view name, Caller caller, uint32_t type,
+  Result<> make_whole(const Fd& where, const char* name, const Creation& creation,
+                      const struct stat& parent, Make make);
+  template <class Make>
+  Result<Found> create(uint64_t parent, std::string_view name, Caller caller, uint32_t mode,
                        Make make);
   Result<> hold(Node& node);
   Result<> remove_upper(Node& directory, std::string_view name, bool is_directory);
@@ -154,6 +163,7 @@ class Union {
   Result<> exchange(Node& from, std::string_view name, Node& to, std::string_view new_name);
   Result<> move(Node& from, std::string_view name, Node& to, std::string_view new_name, Node& node,
                 Node* target);
+  Result<> move_then_hide(const Fd& from, const char* name, const Fd& to, const char* new_name);
   Result<Content> content(Node& node, bool to_write);
   Result<Content> locate(uint64_t id, bool to_write);  // takes the lock
 

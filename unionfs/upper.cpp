@@ -31,25 +31,30 @@ Result<Upper> Upper::open(Fd directory, Fd work, bool trusted_xattrs) {
   Upper upper(std::make_shared<const Fd>(std::move(root)),
               std::make_shared<const Fd>(std::move(scratch)));
   upper.format_.trusted = trusted_xattrs;
-  std::string name = upper.temporary_name();
-  auto made = sys::mknod_at(*upper.work_, name.c_str(), S_IFCHR, 0);
-  if (!made && made.error().code != EPERM) return Failure(std::move(made).error());
-  upper.format_.device_whiteouts = made.has_value();
-  if (made) TRY(sys::unlink_at(*upper.work_, name.c_str()));
+  Temporary probe = upper.temporary();
+  auto made = sys::mknod_at(probe.work(), probe.name(), S_IFCHR, 0);
+  // On a full disk nothing can be tried, but a container can still read, and remove what is new.
+  bool full = !made && (made.error().code == ENOSPC || made.error().code == EDQUOT);
+  if (!made && !full && made.error().code != EPERM) return Failure(std::move(made).error());
+  upper.format_.device_whiteouts = made.has_value() || full;
   return upper;
 }
 
-std::string Upper::temporary_name() { return "t" + std::to_string(++temporaries_); }
+Temporary::~Temporary() {
+  if (work_ != nullptr) static_cast<void>(sys::remove_all_at(*work_, name_.c_str()));
+}
 
-Result<std::string> Upper::make_whiteout() {
-  std::string name = temporary_name();
+Temporary Upper::temporary() { return {work_, "t" + std::to_string(++temporaries_)}; }
+
+Result<Temporary> Upper::make_whiteout() {
+  Temporary made = temporary();
   if (format_.device_whiteouts) {
-    TRY(sys::mknod_at(*work_, name.c_str(), S_IFCHR, 0));
-    return name;
+    TRY(sys::mknod_at(*work_, made.name(), S_IFCHR, 0));
+    return made;
   }
-  Fd file = TRY(sys::open_at(*work_, name.c_str(), O_CREAT | O_EXCL | O_WRONLY, 0600));
+  Fd file = TRY(sys::open_at(*work_, made.name(), O_CREAT | O_EXCL | O_WRONLY, 0600));
   TRY(set_mark(file, whiteout_mark, "y"));
-  return name;
+  return made;
 }
 
 Result<> Upper::whiteout_absent(const Fd& directory, const char* name) {
@@ -58,12 +63,15 @@ Result<> Upper::whiteout_absent(const Fd& directory, const char* name) {
 }
 
 Result<> Upper::whiteout_over(const Fd& directory, const char* name) {
-  if (!format_.device_whiteouts) TRY(mark_file_whiteouts(directory));
-  std::string made = TRY(make_whiteout());
-  return sys::rename_at(*work_, made.c_str(), directory, name);
+  TRY(allow_whiteouts(directory));
+  Temporary made = TRY(make_whiteout());
+  TRY(sys::rename_at(*work_, made.name(), directory, name));
+  made.placed();
+  return {};
 }
 
-Result<> Upper::mark_file_whiteouts(const Fd& directory) {
+Result<> Upper::allow_whiteouts(const Fd& directory) {
+  if (format_.device_whiteouts) return {};
   Marks marks = TRY(read_marks(directory));
   if (marks.opaque || marks.file_whiteouts) return {};
   return set_mark(directory, opaque_mark, "x");

@@ -18,6 +18,23 @@ namespace lyr::unionfs {
 
 using SharedFd = std::shared_ptr<const Fd>;
 
+// A name in the work directory. What it stands for goes when this does, unless it found its place.
+class Temporary {
+ public:
+  Temporary(SharedFd work, std::string name) : work_(std::move(work)), name_(std::move(name)) {}
+  Temporary(Temporary&&) = default;
+  Temporary& operator=(Temporary&&) = delete;
+  ~Temporary();
+
+  const Fd& work() const { return *work_; }
+  const char* name() const { return name_.c_str(); }
+  void placed() { work_.reset(); }
+
+ private:
+  SharedFd work_;  // null: there is nothing to remove
+  std::string name_;
+};
+
 class Upper {
  public:
   // Empties `work` and finds out how whiteouts can be made there.
@@ -29,22 +46,21 @@ class Upper {
 
   // A name that nothing in the work directory has. Not thread-safe, like all below: the union's
   // lock guards it.
-  std::string temporary_name();
-  uint64_t temporaries() const { return temporaries_; }  // the last name's number
+  Temporary temporary();
 
-  // Makes a whiteout in the work directory under a new name, which it returns.
-  Result<std::string> make_whiteout();
+  Result<Temporary> make_whiteout();
   // A whiteout where `directory` has nothing.
   Result<> whiteout_absent(const Fd& directory, const char* name);
   // A whiteout in place of what is not a directory: one rename.
   Result<> whiteout_over(const Fd& directory, const char* name);
 
+  // Before a whiteout is put into `directory` by other means than these.
+  Result<> allow_whiteouts(const Fd& directory);
+
   Result<> set_mark(const Fd& object, std::string_view mark, std::string_view value);
 
  private:
   Upper(SharedFd root, SharedFd work) : root_(std::move(root)), work_(std::move(work)) {}
-  Result<> mark_file_whiteouts(const Fd& directory);
-
   SharedFd root_;
   SharedFd work_;
   Format format_;

@@ -122,15 +122,15 @@ Digest import(const std::string& store_path, const std::string& plain) {
   return image.chain_id;
 }
 
-void enter_private_namespace() {
+}  // namespace
+
+void UnionMount::enter_private_namespace() {
   static bool done = false;
   if (done) return;
   done = true;
   must(sys::unshare(CLONE_NEWNS), "unshare");
   must(sys::mount("none", "/", nullptr, MS_REC | MS_PRIVATE), "private mounts");
 }
-
-}  // namespace
 
 UnionMount::UnionMount(const std::string& scratch, const std::string& plain, Settings settings)
     : path_(scratch + "/union"),

@@ -25,6 +25,8 @@ class UnionMount {
   UnionMount(const std::string& scratch, const std::string& plain)
       : UnionMount(scratch, plain, Settings()) {}
   UnionMount(const std::string& scratch, const std::string& plain, Settings settings);
+  // What the constructors do first, for who has to mount something else before.
+  static void enter_private_namespace();
   // Another container of the same image: the same store, an upper of its own.
   UnionMount(const std::string& scratch, const UnionMount& same_image);
   UnionMount(const UnionMount&) = delete;
