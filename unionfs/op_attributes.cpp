@@ -54,6 +54,7 @@ Result<struct stat> Union::setattr(uint64_t id, const AttributeChange& change) {
   }
   if (change.size) {
     auto fd = TRY(data_fd(*node));
+    if (change.drop_privileges) TRY(drop_privilege_bits(*fd));
     TRY(sys::truncate(*fd, *change.size));
   }
   if (change.atime || change.mtime) {

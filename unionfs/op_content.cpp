@@ -12,8 +12,10 @@ namespace {
 
 constexpr size_t copy_bytes = 256 << 10;
 
+}  // namespace
+
 // Bits that a change of content by another takes away (HANDLE_KILLPRIV_V2 leaves it to us).
-Result<> drop_privilege_bits(const Fd& file) {
+Result<> Union::drop_privilege_bits(const Fd& file) {
   auto status = TRY(sys::stat(file));
   uint32_t mode = status.st_mode & 07777;
   uint32_t without = mode & ~uint32_t{S_ISUID};
@@ -24,8 +26,6 @@ Result<> drop_privilege_bits(const Fd& file) {
     return removed;
   return {};
 }
-
-}  // namespace
 
 Result<Content> Union::content(Node& node, bool to_write) {
   if (node.type != S_IFREG) return fail(node.type == S_IFDIR ? EISDIR : EINVAL, "content");

@@ -109,6 +109,7 @@ void op_setattr(fuse_req_t request, fuse_ino_t node, struct stat* attr, int set,
   if ((set & FUSE_SET_ATTR_ATIME) != 0) change.atime = attr->st_atim;
   if ((set & FUSE_SET_ATTR_MTIME) != 0) change.mtime = attr->st_mtim;
   if ((set & FUSE_SET_ATTR_ATIME_NOW) != 0) change.atime = {0, UTIME_NOW};
+  change.drop_privileges = (set & FUSE_SET_ATTR_KILL_SUID) != 0;
   if ((set & FUSE_SET_ATTR_MTIME_NOW) != 0) change.mtime = {0, UTIME_NOW};
   reply_attr(request, of(request).setattr(node, change));
 }

@@ -40,6 +40,7 @@ struct AttributeChange {
   std::optional<uint32_t> mode, uid, gid;
   std::optional<uint64_t> size;
   std::optional<struct timespec> atime, mtime;  // tv_nsec may be UTIME_NOW
+  bool drop_privileges = false;                 // with `size`: as in WriteFlags
 };
 
 // Where a file's bytes are: an upper descriptor, or a lower inode.
@@ -174,6 +175,7 @@ class Union {
   };
   Result<Place> place(Node& node);
   std::mutex& time_mutex(uint64_t node) { return time_mutexes_[node % time_mutexes_.size()]; }
+  static Result<> drop_privilege_bits(const Fd& file);
   Result<> change_owner(Node& node, const Place& place, const AttributeChange& change);
 
   std::unique_ptr<Lower> lower_;

@@ -316,5 +316,50 @@ TEST_F(Semantics, ModificationTimesOutliveTheMount) {
   EXPECT_EQ(snapshot(mounted_->path(), true), before);
 }
 
+// Copying up is no change that anybody made: of the directory, least of all.
+TEST_F(Semantics, CopyUpLeavesTheDirectorysTimes) {
+  auto times = [&] {
+    std::string said;
+    for (const char* path : {"", "/d", "/d/inner"}) {
+      struct stat status{};
+      EXPECT_EQ(stat(at(path).c_str(), &status), 0);
+      said += std::to_string(status.st_mtim.tv_sec) + "." + std::to_string(status.st_mtim.tv_nsec) +
+              " ";
+    }
+    return said;
+  };
+  std::string before = times();
+  ASSERT_EQ(chmod(at("/d/name").c_str(), 0600), 0);
+  ASSERT_EQ(chmod(at("/f").c_str(), 0600), 0);
+  mounted_->remount();
+  EXPECT_EQ(times(), before);
+}
+
+// What another user's changes do to set-id bits, and what that user's own files keep.
+TEST_F(Semantics, SetIdBits) {
+  for (const std::string& root : {mounted_->path(), plain_}) {
+    ASSERT_EQ(chmod(root.c_str(), 0777), 0);
+    for (const char* name : {"/f", "/large", "/sparse"})
+      ASSERT_EQ(chmod((root + name).c_str(), 06777), 0);
+  }
+  compare([](const std::string& root) {
+    pid_t child = fork();
+    if (child == 0) {
+      bool good = setgid(1000) == 0 && setuid(1000) == 0;
+      umask(0);
+      int made = open((root + "/made").c_str(), O_WRONLY | O_CREAT | O_EXCL, 04755);
+      good &= made >= 0 && mknod((root + "/pipe").c_str(), S_IFIFO | 0644, 0) == 0;
+      good &= truncate((root + "/f").c_str(), 100) == 0;
+      int file = open((root + "/large").c_str(), O_WRONLY);
+      good &= pwrite(file, "x", 1, 0) == 1 && close(file) == 0;
+      good &= open((root + "/sparse").c_str(), O_WRONLY | O_TRUNC) >= 0;
+      _exit(good ? 0 : 1);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return std::to_string(status);
+  });
+}
+
 }  // namespace
 }  // namespace lyr::unionfs
