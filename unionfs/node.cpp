@@ -61,19 +61,17 @@ void NodeTable::unlink(Node& node, Node& parent, std::string_view name) {
   if (child != parent.directory->children.end()) parent.directory->children.erase(child);
 }
 
-Node* NodeTable::drop(Node& node) {
-  Node* parent = nullptr;
+void NodeTable::drop(Node& node, std::vector<Node*>& childless) {
   while (!node.links.empty()) {
     Link link = node.links.back();
-    parent = link.parent;
     unlink(node, *link.parent, link.name);
+    if (link.parent->child_links == 0) childless.push_back(link.parent);
   }
   auto lower = by_lower_.find(node.lower);
   if (lower != by_lower_.end() && lower->second == &node) by_lower_.erase(lower);
   auto upper = by_upper_.find(node.upper_ino);
   if (upper != by_upper_.end() && upper->second == &node) by_upper_.erase(upper);
   nodes_.erase(node.id);
-  return parent;
 }
 
 }  // namespace lyr::unionfs

@@ -4,6 +4,7 @@
 // reach another file.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -84,18 +85,22 @@ class NodeTable {
   // Drops references; frees what neither the kernel nor a child needs. `freed` is called before.
   template <class Freed>
   void forget(uint64_t id, uint64_t count, Freed freed) {
-    Node* node = find(id);
-    if (node == nullptr) return;
-    node->lookups -= std::min(node->lookups, count);
-    while (node != nullptr && node->id != root_id && node->lookups == 0 && node->child_links == 0) {
+    Node* known = find(id);
+    if (known == nullptr) return;
+    known->lookups -= std::min(known->lookups, count);
+    std::vector<Node*> perhaps{known};
+    while (!perhaps.empty()) {
+      Node* node = perhaps.back();
+      perhaps.pop_back();
+      if (node->id == root_id || node->lookups > 0 || node->child_links > 0) continue;
       freed(*node);
-      node = drop(*node);
+      drop(*node, perhaps);
     }
   }
   size_t size() const { return nodes_.size(); }
 
  private:
-  Node* drop(Node& node);  // its parent, if it had one
+  void drop(Node& node, std::vector<Node*>& childless);  // adds the parents whose last child it was
 
   std::unordered_map<uint64_t, std::unique_ptr<Node>> nodes_;
   std::unordered_map<Ino, Node*> by_lower_;
