@@ -49,18 +49,28 @@ std::string DetachScanner::scan(std::string_view typed, bool& detached) {
       passed += c;
       continue;
     }
-    if (c == keys_[matched_]) {
-      if (++matched_ == keys_.size()) {
-        detached = true;
-        return passed;
-      }
-      continue;
+    // The sequence may begin anew within what matched so far: "aab" is in "aaab".
+    while (matched_ > 0 && c != keys_[matched_]) {
+      size_t shorter = begun_within(matched_);
+      passed.append(keys_, 0, matched_ - shorter);
+      matched_ = shorter;
     }
-    passed += keys_.substr(0, matched_);
-    matched_ = c == keys_[0] ? 1 : 0;
-    if (matched_ == 0) passed += c;
+    if (c != keys_[matched_]) {
+      passed += c;
+    } else if (++matched_ == keys_.size()) {
+      detached = true;
+      return passed;
+    }
   }
   return passed;
+}
+
+size_t DetachScanner::begun_within(size_t matched) const {
+  std::string_view before = std::string_view(keys_).substr(0, matched);
+  for (size_t from = 1; from < matched; ++from) {
+    if (before.starts_with(before.substr(from))) return matched - from;
+  }
+  return 0;
 }
 
 namespace {

@@ -50,6 +50,9 @@ class DetachScanner {
   std::string scan(std::string_view typed, bool& detached);
 
  private:
+  // How much of the sequence is at the end of its first `matched` keys, and is less than all those.
+  size_t begun_within(size_t matched) const;
+
   std::string keys_;
   size_t matched_ = 0;
 };
