@@ -33,6 +33,12 @@ std::string dump(const Json& json) {
   return json.dump(1, ' ', false, Json::error_handler_t::replace);
 }
 
+// A number with a fraction or beyond 64 bits is none of ours: the library would convert it somehow.
+template <class T>
+void get_integer(const Json& json, T& value) {
+  value = static_cast<T>(json.get_ref<const Json::number_integer_t&>());
+}
+
 template <class T>
 void put(Json& json, const char* key, const std::optional<T>& value) {
   if (value) json[key] = *value;
@@ -40,7 +46,12 @@ void put(Json& json, const char* key, const std::optional<T>& value) {
 
 template <class T>
 void take(const Json& json, const char* key, std::optional<T>& value) {
-  if (json.contains(key)) value = json.at(key).get<T>();
+  if (!json.contains(key)) return;
+  if constexpr (std::is_integral_v<T>) {
+    get_integer(json.at(key), value.emplace());
+  } else {
+    value = json.at(key).get<T>();
+  }
 }
 
 Json resources_to_json(const sandbox::Resources& resources) {
@@ -57,7 +68,7 @@ void resources_from_json(const Json& json, sandbox::Resources& resources) {
   take(json, "memory_bytes", resources.memory_bytes);
   take(json, "pids", resources.pids);
   take(json, "cpu_quota_us", resources.cpu_quota_us);
-  resources.cpu_period_us = json.at("cpu_period_us").get<int64_t>();
+  get_integer(json.at("cpu_period_us"), resources.cpu_period_us);
   take(json, "cpu_shares", resources.cpu_shares);
 }
 
@@ -139,8 +150,8 @@ Json identity_to_json(const ProcessIdentity& identity) {
 }
 
 void identity_from_json(const Json& json, ProcessIdentity& identity) {
-  json.at("pid").get_to(identity.pid);
-  json.at("start_ticks").get_to(identity.start_ticks);
+  get_integer(json.at("pid"), identity.pid);
+  get_integer(json.at("start_ticks"), identity.start_ticks);
   json.at("boot_id").get_to(identity.boot_id);
 }
 
@@ -150,7 +161,8 @@ Result<std::optional<Json>> read_json(const Fd& directory, const char* name) {
   if (!text && text.error().code == ENOENT) return std::nullopt;
   if (!text) return std::unexpected(std::move(text).error());
   Json json = Json::parse(*text, nullptr, false);
-  if (json.is_discarded() || !json.is_object() || json.value("version", 0) != record_version) {
+  auto version = json.find("version");  // of no object: none
+  if (json.is_discarded() || version == json.end() || *version != record_version) {
     return fail(EUCLEAN, "read", name);
   }
   return json;
@@ -183,7 +195,7 @@ Result<ContainerInfo> read_container(const Fd& persistent) {
     json->at("image_name").get_to(info.image_name);
     json->at("image_id").get_to(image);
     json->at("command").get_to(info.command);
-    json->at("created_unix_ns").get_to(info.created_unix_ns);
+    get_integer(json->at("created_unix_ns"), info.created_unix_ns);
     json->at("warnings").get_to(info.warnings);
     options_from_json(json->at("options"), info.options);
   }));
@@ -206,9 +218,9 @@ Result<std::optional<ExitRecord>> read_exit(const Fd& persistent) {
   if (!json) return std::nullopt;
   ExitRecord record;
   TRY(guarded(exit_file, [&] {
-    json->at("exit_code").get_to(record.exit_code);
-    json->at("started_unix_ns").get_to(record.started_unix_ns);
-    json->at("finished_unix_ns").get_to(record.finished_unix_ns);
+    get_integer(json->at("exit_code"), record.exit_code);
+    get_integer(json->at("started_unix_ns"), record.started_unix_ns);
+    get_integer(json->at("finished_unix_ns"), record.finished_unix_ns);
     json->at("dead").get_to(record.dead);
     json->at("error").get_to(record.error);
   }));
@@ -230,7 +242,7 @@ Result<std::optional<RunRecord>> read_run(const Fd& runtime) {
   TRY(guarded(run_file, [&] {
     identity_from_json(json->at("supervisor"), record.supervisor);
     identity_from_json(json->at("container"), record.container);
-    json->at("started_unix_ns").get_to(record.started_unix_ns);
+    get_integer(json->at("started_unix_ns"), record.started_unix_ns);
   }));
   return record;
 }
