@@ -13,6 +13,14 @@ namespace {
 constexpr int64_t second_ns = 1000000000;
 constexpr size_t time_bytes = 30;  // of format_time
 
+Result<bool> ends_within_line(const Fd& file) {
+  auto status = TRY(sys::stat(file));
+  if (status.st_size == 0) return false;
+  std::byte last{};
+  TRY(sys::pread_exactly(file, {&last, 1}, static_cast<uint64_t>(status.st_size) - 1));
+  return last != std::byte{'\n'};
+}
+
 }  // namespace
 
 std::string format_time(int64_t unix_ns) {
@@ -53,7 +61,19 @@ std::optional<LogLine> parse_log_line(std::string_view line, bool& whole) {
 }
 
 Result<LogWriter> LogWriter::open(const Fd& persistent) {
-  return LogWriter(TRY(sys::open_at(persistent, log_name, O_WRONLY | O_CREAT | O_APPEND, 0600)));
+  return LogWriter(TRY(sys::open_at(persistent, log_name, O_RDWR | O_CREAT | O_APPEND, 0600)));
+}
+
+Result<> LogWriter::flush() {
+  // A kill or a full disk may have cut a line: what we add must not become its end.
+  if (may_be_torn_ && !out_.empty()) {
+    auto torn = ends_within_line(file_);
+    if (torn.value_or(true)) out_.insert(0, 1, '\n');
+  }
+  auto written = sys::write_all(file_, out_);
+  may_be_torn_ = !written || (may_be_torn_ && out_.empty());
+  out_.clear();
+  return written;
 }
 
 Result<> LogWriter::piece(bool standard_error, char kind, std::string_view text) {
@@ -86,9 +106,7 @@ Result<> LogWriter::write(bool standard_error, std::span<const std::byte> data) 
     pending.clear();
     rest.remove_prefix(newline + 1);
   }
-  auto written = sys::write_all(file_, out_);
-  out_.clear();
-  return written;
+  return flush();
 }
 
 Result<> LogWriter::finish() {
@@ -96,9 +114,7 @@ Result<> LogWriter::finish() {
     if (!pending_[stream].empty()) TRY(piece(stream == 1, 'P', pending_[stream]));
     pending_[stream].clear();
   }
-  auto written = sys::write_all(file_, out_);
-  out_.clear();
-  return written;
+  return flush();
 }
 
 }  // namespace lyr::engine

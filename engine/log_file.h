@@ -29,9 +29,11 @@ class LogWriter {
  private:
   explicit LogWriter(Fd file) : file_(std::move(file)) {}
   Result<> piece(bool standard_error, char kind, std::string_view text);
+  Result<> flush();
 
   Fd file_;
-  std::string pending_[2];  // of each stream
+  bool may_be_torn_ = true;  // the file may end within a line: before our first write, or a failure
+  std::string pending_[2];   // of each stream
   std::string out_;
 };
 
