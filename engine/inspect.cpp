@@ -3,6 +3,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <set>
+
 #include "base/sys_file.h"
 #include "engine/engine_state.h"
 #include "engine/id_map.h"
@@ -30,6 +32,33 @@ std::string describe_fuse() {
   if (device) return "/dev/fuse can be used";
   return "/dev/fuse cannot be used: " + describe(device.error()) +
          " (load the module with modprobe fuse; make it usable with chmod 0666 /dev/fuse)";
+}
+
+// What lyr made itself so that something could be mounted on it, and directories that changed by
+// nothing else: no change of the container's (docker has such places in a layer of their own).
+void drop_mountpoints(const ContainerInfo& info, std::vector<unionfs::Change>& changes) {
+  std::set<std::string> mounted{"/dev",       "/proc",         "/sys",
+                                "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"};
+  for (const VolumeMount& volume : info.options.volumes) mounted.insert(volume.destination);
+  for (const TmpfsMount& tmpfs : info.options.tmpfs) mounted.insert(tmpfs.destination);
+  std::set<std::string> above;
+  std::erase_if(changes, [&](const unionfs::Change& change) {
+    if (change.kind != unionfs::ChangeKind::added || !mounted.contains(change.path)) return false;
+    std::string path = change.path;
+    for (size_t slash; (slash = path.rfind('/')) != path.npos && slash > 0;) {
+      path.resize(slash);
+      above.insert(path);
+    }
+    return true;
+  });
+  // From the bottom up: the list is sorted, so what is below a directory follows it.
+  for (size_t i = changes.size(); i-- > 0;) {
+    const std::string& path = changes[i].path;
+    bool holds = i + 1 < changes.size() && changes[i + 1].path.starts_with(path + "/");
+    bool made = changes[i].kind != unionfs::ChangeKind::deleted;
+    if (made && above.contains(path) && !holds)
+      changes.erase(changes.begin() + static_cast<ptrdiff_t>(i));
+  }
 }
 
 }  // namespace
@@ -77,6 +106,7 @@ Result<std::vector<unionfs::Change>> Engine::diff(std::string_view name_or_id) {
     at += row.size() + 1;
     changes.push_back({static_cast<unionfs::ChangeKind>(row[0]), row.substr(1)});
   }
+  drop_mountpoints(info, changes);
   return changes;
 }
 
