@@ -13,24 +13,18 @@ constexpr size_t held_max =
 
 }  // namespace
 
-// Before a file's last name goes: whoever has it open goes on using it until the kernel forgets it.
+// Before the last name that is known of a file goes: whoever has it open goes on using it until the
+// kernel forgets it.
 Result<> Union::hold(Node& node) {
-  if (!node.in_upper || node.links.size() > 1 || node.held) return {};
-  const Link& link = node.links.front();
-  auto parent = TRY(directory_fd(*link.parent));
-  auto status = TRY(sys::stat_at(*parent, link.name.c_str()));
-  if (status.st_nlink >
-      1) {  // its other names are not known here; one of them would do, a descriptor does too
-    auto fd = TRY(object(node));
-    node.held = fd;
-    ++held_count_;
-    return {};
-  }
+  bool lives = node.links.size() > 1 || node.held || !node.orphan.empty();
+  if (!node.in_upper || lives) return {};
   if (held_count_ < held_max) {
     node.held = TRY(object(node));
     ++held_count_;
     return {};
   }
+  const Link& link = node.links.front();
+  auto parent = TRY(directory_fd(*link.parent));
   std::string orphan = "o" + std::to_string(node.id);
   TRY(sys::link_at(*parent, link.name.c_str(), *upper_.work(), orphan.c_str()));
   node.orphan = std::move(orphan);

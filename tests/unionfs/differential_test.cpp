@@ -333,11 +333,11 @@ void play_seed(uint64_t seed, int operations) {
         player.close_all();
         mounted.remount();
       }
-      ASSERT_EQ(snapshot(mounted.path(), false), snapshot(plain, false))
+      ASSERT_EQ(differences(snapshot(mounted.path(), false), snapshot(plain, false)), "")
           << "after operation " << i << ": " << what;
     }
     player.close_all();
-    ASSERT_EQ(snapshot(mounted.path(), false), snapshot(plain, false));
+    ASSERT_EQ(differences(snapshot(mounted.path(), false), snapshot(plain, false)), "");
     EXPECT_GT(effective, operations / 25);
   }
   fs::remove_all(base);

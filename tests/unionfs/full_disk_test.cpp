@@ -71,9 +71,9 @@ class FullDisk : public testing::TestWithParam<uint64_t> {
   }
 
   void expect_consistent(const std::string& what) {
-    EXPECT_EQ(snapshot(mounted_->path(), false), snapshot(plain_, false)) << what;
+    EXPECT_EQ(differences(snapshot(mounted_->path(), false), snapshot(plain_, false)), "") << what;
     mounted_->remount();
-    EXPECT_EQ(snapshot(mounted_->path(), false), snapshot(plain_, false))
+    EXPECT_EQ(differences(snapshot(mounted_->path(), false), snapshot(plain_, false)), "")
         << what << ", after a new mount";
   }
 

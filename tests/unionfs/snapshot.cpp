@@ -88,6 +88,20 @@ std::map<std::string, std::string> snapshot(const std::string& root, bool with_t
   return std::move(walk.entries);
 }
 
+std::string differences(const std::map<std::string, std::string>& left,
+                        const std::map<std::string, std::string>& right) {
+  std::string text;
+  auto all = left;
+  all.insert(right.begin(), right.end());
+  for (const auto& [path, unused] : all) {
+    auto one = left.find(path), other = right.find(path);
+    std::string a = one == left.end() ? "absent" : one->second;
+    std::string b = other == right.end() ? "absent" : other->second;
+    if (a != b) text += path + ": " + a + " | " + b + "\n";
+  }
+  return text;
+}
+
 std::string read_whole(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};

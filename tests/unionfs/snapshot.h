@@ -11,6 +11,10 @@ namespace lyr::unionfs {
 // content, target. `with_times`: modification times too.
 std::map<std::string, std::string> snapshot(const std::string& root, bool with_times);
 
+// Where two of them differ, a line each; empty: nowhere.
+std::string differences(const std::map<std::string, std::string>& left,
+                        const std::map<std::string, std::string>& right);
+
 std::string read_whole(const std::string& path);
 
 }  // namespace lyr::unionfs
