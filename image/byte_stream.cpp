@@ -38,7 +38,7 @@ Result<size_t> MemoryReader::read(std::span<std::byte> data) {
 
 Result<size_t> DigestReader::read(std::span<std::byte> data) {
   size_t count = TRY(inner_->read(data));
-  hasher_.update(data.first(count));
+  if (active_) hasher_.update(data.first(count));
   count_ += count;
   return count;
 }

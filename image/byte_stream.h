@@ -70,10 +70,13 @@ class DigestReader final : public ByteReader {
   explicit DigestReader(std::unique_ptr<ByteReader> inner) : inner_(std::move(inner)) {}
   Result<size_t> read(std::span<std::byte> data) override;
   uint64_t count() const { return count_; }
+  // No digest is wanted after all: it only counts from now on.
+  void stop() { active_ = false; }
   Digest finish() { return hasher_.finish(); }
 
  private:
   std::unique_ptr<ByteReader> inner_;
+  bool active_ = true;
   Sha256 hasher_;
   uint64_t count_ = 0;
 };

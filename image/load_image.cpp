@@ -45,23 +45,6 @@ class MeteredReader final : public ByteReader {
   ProgressMeter& meter_;
 };
 
-// Digests a stream on its way; where the blob's own digest is the tar's, it need not.
-class DigestSource final : public ByteSource {
- public:
-  DigestSource(ByteSource& inner, bool active) : inner_(inner), active_(active) {}
-  Result<std::span<const std::byte>> next() override {
-    auto piece = TRY(inner_.next());
-    if (active_) hasher_.update(piece);
-    return piece;
-  }
-  Digest finish() { return hasher_.finish(); }
-
- private:
-  ByteSource& inner_;
-  bool active_;
-  Sha256 hasher_;
-};
-
 // A layer file being read: digested as it is, and decompressed.
 struct OpenLayer {
   std::unique_ptr<ByteReader> reader;
@@ -110,7 +93,7 @@ class Loader {
     if (outcome) return {};
     // A damaged file shows in many ways. Which one is luck; that its digest is wrong is the cause.
     bool content = outcome.error().code == EBADMSG || outcome.error().code == EFBIG;
-    if (content && layer.digest) TRY(verify(layer));
+    if (content) TRY(verify(layer));
     return name_layer(std::move(outcome).error(), layer);
   }
 
@@ -158,16 +141,18 @@ class Loader {
     return check_tar(layer, whole->finish());
   }
 
+  // The store itself checks that what it keeps gives the tar of `diff_id`, so only a file that is
+  // not that tar needs a digest of its own.
   Result<> import_layer(const PlannedLayer& planned, uint64_t bytes) {
     OpenLayer opened = TRY(open(planned));
-    bool compressed = opened.compression != Compression::none;
+    bool is_tar = opened.compression == Compression::none;
+    bool digested = planned.digest && (!is_tar || *planned.digest != planned.diff_id);
+    DigestReader& file = *opened.file;
+    if (!digested) file.stop();
     auto pipeline = TRY(PipelinedSource::start(std::move(opened.reader)));
-    DigestSource tar(*pipeline, compressed);
     store::LayerImport layer = TRY(import_.begin_layer());
-    LayerTotals totals = TRY(apply_layer(tar, layer));
-    Digest file_digest = opened.file->finish();
-    TRY(check_file(planned, bytes, file_digest));
-    TRY(check_tar(planned, compressed ? tar.finish() : file_digest));
+    LayerTotals totals = TRY(apply_layer(*pipeline, layer));
+    if (digested) TRY(check_file(planned, bytes, file.finish()));
     store::LayerRecord record;
     record.diff_id = planned.diff_id;
     record.tar_bytes = totals.tar_bytes;
