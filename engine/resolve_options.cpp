@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <climits>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <set>
+#include <tuple>
 
 #include "sandbox/capabilities.h"
 
@@ -26,24 +29,39 @@ std::string_view variable_name(std::string_view assignment) {
   return assignment.substr(0, assignment.find('='));
 }
 
-Result<> check_destination(const std::string& path) {
-  if (path.starts_with('/') && path.find('\0') == std::string::npos && path.size() < 4096)
-    return {};
-  return fail_saying(EINVAL, "mount path '" + path + "' must be absolute in the container");
+// A mount's place without empty, "." and ".." components, so that equal places read alike.
+Result<std::string> clean_destination(const std::string& path) {
+  if (!path.starts_with('/') || path.find('\0') != std::string::npos || path.size() >= PATH_MAX) {
+    return fail_saying(EINVAL, "mount path '" + path + "' must be absolute in the container");
+  }
+  std::string place;
+  for (size_t from = 1; from <= path.size();) {
+    size_t slash = std::min(path.find('/', from), path.size());
+    std::string part = path.substr(from, slash - from);
+    from = slash + 1;
+    if (part == "..") {
+      place.resize(place.empty() ? 0 : place.rfind('/'));
+    } else if (!part.empty() && part != ".") {
+      place += "/" + part;
+    }
+  }
+  if (place.empty()) return fail_saying(EINVAL, "nothing can be mounted on /");
+  return place;
 }
 
 Result<> merge_volumes(const image::Config& image, CreateOptions& options) {
-  for (VolumeMount& volume : options.volumes) {
-    TRY(check_destination(volume.destination));
-    if (volume.destination == "/") return fail_saying(EINVAL, "a volume cannot be mounted on /");
-  }
-  for (const TmpfsMount& tmpfs : options.tmpfs) TRY(check_destination(tmpfs.destination));
+  std::set<std::string> places;
+  auto take = [&](std::string& destination) -> Result<> {
+    destination = TRY(clean_destination(destination));
+    if (places.insert(destination).second) return {};
+    return fail_saying(EINVAL, "two mounts have the same place, " + destination);
+  };
+  for (VolumeMount& volume : options.volumes) TRY(take(volume.destination));
+  for (TmpfsMount& tmpfs : options.tmpfs) TRY(take(tmpfs.destination));
   for (const std::string& path : image.volumes) {
-    auto covers = [&](const auto& mount) { return mount.destination == path; };
-    bool covered =
-        std::ranges::any_of(options.volumes, covers) || std::ranges::any_of(options.tmpfs, covers);
-    if (covered || !path.starts_with('/')) continue;
-    options.volumes.push_back({.source = "", .destination = path, .read_only = false});
+    auto place = clean_destination(path);
+    if (!place || !places.insert(*place).second) continue;
+    options.volumes.push_back({.source = "", .destination = *place, .read_only = false});
   }
   return {};
 }
@@ -58,6 +76,9 @@ std::vector<std::string> merge_environment(const image::Config& image, const Cre
       set_variable(env, assignment);
     } else if (const char* value = ::getenv(assignment.c_str())) {
       set_variable(env, assignment + "=" + value);
+    } else {
+      // The caller has none: then the container has none, whatever the image says.
+      std::erase_if(env, [&](const std::string& one) { return variable_name(one) == assignment; });
     }
   }
   return env;
@@ -106,14 +127,16 @@ Result<int> parse_signal(std::string_view text) {
     const char* abbreviation = ::sigabbrev_np(signal);
     if (abbreviation != nullptr && name == abbreviation) return signal;
   }
-  for (auto [prefix, base, sign] :
-       {std::tuple{"RTMIN", SIGRTMIN, 1}, std::tuple{"RTMAX", SIGRTMAX, -1}}) {
+  for (auto [prefix, base, sign] : {std::tuple{"RTMIN", SIGRTMIN, '+'}, {"RTMAX", SIGRTMAX, '-'}}) {
     if (!name.starts_with(prefix)) continue;
     std::string_view rest = std::string_view(name).substr(5);
-    int offset = 0;
-    if (!rest.empty()) std::from_chars(rest.data() + 1, rest.data() + rest.size(), offset);
-    int signal = base + sign * offset;
-    if (signal >= SIGRTMIN && signal <= SIGRTMAX) return signal;
+    if (rest.empty()) return base;
+    unsigned offset = 0;
+    auto read = std::from_chars(rest.data() + 1, rest.data() + rest.size(), offset);
+    bool whole = read.ec == std::errc() && read.ptr == rest.data() + rest.size();
+    if (rest.front() != sign || !whole || offset > static_cast<unsigned>(SIGRTMAX - SIGRTMIN))
+      break;
+    return sign == '+' ? base + static_cast<int>(offset) : base - static_cast<int>(offset);
   }
   return fail_saying(EINVAL, "invalid signal: " + std::string(text));
 }
