@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/names.h"
 
+#include <sys/file.h>
+
 #include <algorithm>
 #include <array>
 
 #include "base/sys_file.h"
 #include "base/sys_random.h"
+#include "engine/reconcile.h"
 
 namespace lyr::engine {
 namespace {
@@ -26,6 +29,19 @@ constexpr std::array nouns{
 
 bool is_letter_or_digit(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+// Takes a name away whose container is not there: whoever claimed it was killed before the record
+// was written, or while it was removed. One at a time, lest what another has just claimed goes.
+Result<> drop_orphan(const Engine::State& engine, const std::string& name) {
+  Fd names = TRY(sys::open_at(engine.names, ".", O_RDONLY | O_DIRECTORY));
+  TRY(sys::flock(names, LOCK_EX));
+  auto holder = TRY(id_of_name(engine, name));
+  if (!holder) return {};
+  // What a killed command left half made goes now; one being made is locked, and stays.
+  static_cast<void>(inspect_container(engine, *holder));
+  bool there = TRY(sys::exists_at(engine.containers, holder->c_str()));
+  return there ? Result<>() : sys::unlink_at(names, name.c_str());
 }
 
 }  // namespace
@@ -53,6 +69,9 @@ Result<std::string> make_id() {
 
 Result<> claim_name(const Engine::State& engine, const std::string& name, const std::string& id) {
   auto claimed = sys::symlink_at(id.c_str(), engine.names, name.c_str());
+  if (claimed || claimed.error().code != EEXIST) return about(std::move(claimed), name);
+  TRY(drop_orphan(engine, name));
+  claimed = sys::symlink_at(id.c_str(), engine.names, name.c_str());
   if (claimed || claimed.error().code != EEXIST) return about(std::move(claimed), name);
   auto holder = TRY(id_of_name(engine, name));
   return fail_saying(EEXIST, "the name " + name + " is used by container " +
