@@ -21,6 +21,7 @@ constexpr size_t block_bytes = 512;
 constexpr size_t name_bytes_max = 100;
 constexpr uint64_t octal_size_max = uint64_t{8} << 30;
 constexpr uint32_t octal_id_max = 1 << 21;
+constexpr time_t octal_time_max = (time_t{1} << 33) - 1;
 constexpr size_t buffer_bytes = 256 << 10;
 constexpr int depth_max = 200;  // each level holds a descriptor
 constexpr int links_in_a_row_max = 40;
@@ -136,6 +137,8 @@ class Packer {
       extended += pax_record("uid", std::to_string(header.info.st_uid));
     if (header.info.st_gid >= octal_id_max)
       extended += pax_record("gid", std::to_string(header.info.st_gid));
+    time_t mtime = header.info.st_mtime;
+    if (mtime < 0 || mtime > octal_time_max) extended += pax_record("mtime", std::to_string(mtime));
     if (!extended.empty()) {
       Header pax;
       pax.name = "pax";
