@@ -32,7 +32,8 @@ Result<std::string> parse_detach_keys(const std::string& text) {
     from = comma + 1;
     if (key.size() == 1) {
       keys += key;
-    } else if (key.size() == 6 && key.starts_with("ctrl-") && key[5] >= '@' && key[5] <= 'z') {
+    } else if (key.size() == 6 && key.starts_with("ctrl-") && key[5] >= '@' && key[5] <= 'z' &&
+               key[5] != '`') {
       keys += static_cast<char>(key[5] & 31);
     } else {
       return fail_saying(

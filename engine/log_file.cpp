@@ -40,7 +40,7 @@ std::optional<int64_t> parse_time(std::string_view text) {
   struct tm parts{};
   std::string date(text.substr(0, 19));
   if (::strptime(date.c_str(), "%Y-%m-%dT%H:%M:%S", &parts) == nullptr) return std::nullopt;
-  int64_t fraction = 0;
+  uint32_t fraction = 0;
   auto [end, error] = std::from_chars(text.data() + 20, text.data() + 29, fraction);
   if (error != std::errc() || end != text.data() + 29) return std::nullopt;
   return int64_t{::timegm(&parts)} * second_ns + fraction;

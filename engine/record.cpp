@@ -120,7 +120,8 @@ void mounts_from_json(const Json& json, CreateOptions& options) {
   }
 }
 
-void options_from_json(const Json& json, CreateOptions& options) {
+// False: a word that is none of ours.
+bool options_from_json(const Json& json, CreateOptions& options) {
   json.at("command").get_to(options.command);
   take(json, "entrypoint", options.entrypoint);
   json.at("env").get_to(options.env);
@@ -129,7 +130,8 @@ void options_from_json(const Json& json, CreateOptions& options) {
   json.at("hostname").get_to(options.hostname);
   mounts_from_json(json, options);
   json.at("read_only").get_to(options.read_only);
-  options.network = json.at("network") == "host" ? NetworkMode::host : NetworkMode::none;
+  bool host = json.at("network") == "host";
+  options.network = host ? NetworkMode::host : NetworkMode::none;
   json.at("cap_add").get_to(options.cap_add);
   json.at("cap_drop").get_to(options.cap_drop);
   resources_from_json(json.at("resources"), options.resources);
@@ -142,6 +144,7 @@ void options_from_json(const Json& json, CreateOptions& options) {
   take(json, "stop_timeout_seconds", options.stop_timeout_seconds);
   json.at("no_new_privileges").get_to(options.no_new_privileges);
   json.at("seccomp_unconfined").get_to(options.seccomp_unconfined);
+  return host || json.at("network") == "none";
 }
 
 Json identity_to_json(const ProcessIdentity& identity) {
@@ -189,6 +192,7 @@ Result<ContainerInfo> read_container(const Fd& persistent) {
   if (!json) return fail(ENOENT, "read", container_file);
   ContainerInfo info;
   std::string image;
+  bool known = false;
   TRY(guarded(container_file, [&] {
     json->at("id").get_to(info.id);
     json->at("name").get_to(info.name);
@@ -197,8 +201,9 @@ Result<ContainerInfo> read_container(const Fd& persistent) {
     json->at("command").get_to(info.command);
     get_integer(json->at("created_unix_ns"), info.created_unix_ns);
     json->at("warnings").get_to(info.warnings);
-    options_from_json(json->at("options"), info.options);
+    known = options_from_json(json->at("options"), info.options);
   }));
+  if (!known) return fail(EUCLEAN, "read", container_file);
   info.image_id = TRY(Digest::parse(image));
   return info;
 }
