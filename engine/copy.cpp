@@ -61,7 +61,7 @@ Result<> work_in_stopped(Engine::State& state, const ContainerInfo& info, const 
   auto directory = TRY(open_container(state, info.id));
   std::optional<ContainerLock> lock = TRY(lock_for_start(directory));
   TRY(clean_after(directory, info));
-  auto server = TRY(UnionServer::fork(state.roots, directory, chain_id, spec.id_map, [&] {
+  auto server = TRY(UnionServer::fork(state.roots, directory, chain_id, spec.id_map, true, [&] {
     lock.reset();
     stdio = {};
   }));

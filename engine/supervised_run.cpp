@@ -80,11 +80,14 @@ Result<> SupervisedRun::start() {
   lock_ = TRY(lock_for_start(directory_));
   TRY(clean_after(directory_, task_.info));  // of a supervisor that was killed
   auto chosen = TRY(choose_map());
-  server_ = TRY(UnionServer::fork(task_.roots, directory_, task_.chain_id, chosen.map, [this] {
+  bool durable = !task_.info.options.auto_remove;
+  auto forget = [this] {
     lock_.reset();
     task_.status.reset();
     task_.client.reset();
-  }));
+  };
+  server_ =
+      TRY(UnionServer::fork(task_.roots, directory_, task_.chain_id, chosen.map, durable, forget));
   ResolvedUser user;
   {
     auto store = TRY(store::Store::open(store_directory(task_.roots)));

@@ -27,7 +27,7 @@ Result<> die_with_parent(pid_t parent) {
 }
 
 Result<> run(const Roots& roots, const ContainerDirectory& directory, const Digest& chain_id,
-             const sandbox::IdMap& map, const Fd& channel, pid_t parent) {
+             const sandbox::IdMap& map, bool durable, const Fd& channel, pid_t parent) {
   TRY(die_with_parent(parent));
   static_cast<void>(sys::prctl(PR_SET_NAME, reinterpret_cast<unsigned long>("lyr-union")));
   auto store = TRY(store::Store::open(store_directory(roots)));
@@ -39,6 +39,7 @@ Result<> run(const Roots& roots, const ContainerDirectory& directory, const Dige
   options.work = TRY(sys::open_at(directory.persistent, "work", O_RDONLY | O_DIRECTORY));
   if (map.single) options.ownership = unionfs::Ownership::in_xattr;
   options.trusted_xattrs = privileged();
+  options.durable = durable;
   auto note = TRY(sys::receive_message(channel, note_bytes_max));
   if (note.fds.empty()) return {};  // the container came to nothing
   if (note.fds.size() > 1) {
@@ -53,7 +54,7 @@ Result<> run(const Roots& roots, const ContainerDirectory& directory, const Dige
 
 Result<UnionServer> UnionServer::fork(const Roots& roots, const ContainerDirectory& directory,
                                       const Digest& chain_id, const sandbox::IdMap& map,
-                                      const std::function<void()>& forget) {
+                                      bool durable, const std::function<void()>& forget) {
   auto [ours, theirs] = TRY(sys::socket_pair(SOCK_SEQPACKET));
   pid_t parent = ::getpid();
   auto child = TRY(sys::clone_process());
@@ -61,7 +62,7 @@ Result<UnionServer> UnionServer::fork(const Roots& roots, const ContainerDirecto
     ours.reset();
     forget();
     sys::reset_signals();
-    auto served = run(roots, directory, chain_id, map, theirs, parent);
+    auto served = run(roots, directory, chain_id, map, durable, theirs, parent);
     ::_exit(served ? 0 : 1);
   }
   return UnionServer(std::move(child), std::move(ours));

@@ -60,7 +60,9 @@ Result<> Union::copy_content(Node& node, const Fd& to) {
     }
     at = lower_->next_data(node.lower, at);
   }
-  return sys::truncate(to, size);
+  TRY(sys::truncate(to, size));
+  // Else a power cut could leave an empty file under the name of a whole one.
+  return durable_ ? sys::fdatasync(to) : Result<>();
 }
 
 Result<Temporary> Union::build_copy(Node& node, bool with_content) {

@@ -39,15 +39,18 @@ blksize_t listing_bytes(size_t entries) {
 
 }  // namespace
 
-Union::Union(std::unique_ptr<Lower> lower, Upper upper, Ownership ownership)
-    : lower_(std::move(lower)), upper_(std::move(upper)), ownership_(ownership) {}
+Union::Union(std::unique_ptr<Lower> lower, Upper upper, const Options& options)
+    : lower_(std::move(lower)),
+      upper_(std::move(upper)),
+      ownership_(options.ownership),
+      durable_(options.durable) {}
 
 Result<std::unique_ptr<Union>> Union::open(Options options) {
   auto lower = lower_from_tree(*options.store, *options.tree);
   auto upper =
       TRY(Upper::open(std::move(options.upper), std::move(options.work), options.trusted_xattrs));
   auto marks = TRY(read_marks(*upper.root()));
-  std::unique_ptr<Union> made(new Union(std::move(lower), std::move(upper), options.ownership));
+  std::unique_ptr<Union> made(new Union(std::move(lower), std::move(upper), options));
   Fd fds = TRY(sys::open("/proc/self/fd", O_PATH | O_DIRECTORY));
   made->proc_fds_ = std::make_shared<const Fd>(std::move(fds));
   if (marks.opaque) made->nodes_.root().lower = no_ino;

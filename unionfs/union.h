@@ -105,7 +105,7 @@ class Union {
     Ino lower =
         no_ino;  // the lower's object of that name, when the directory merges and nothing hides it
   };
-  Union(std::unique_ptr<Lower> lower, Upper upper, Ownership ownership);
+  Union(std::unique_ptr<Lower> lower, Upper upper, const Options& options);
 
   // Nodes and names; the lock is held in all below.
   Result<Node*> find(uint64_t id);
@@ -181,6 +181,7 @@ class Union {
   std::unique_ptr<Lower> lower_;
   Upper upper_;
   Ownership ownership_;
+  bool durable_;
   SharedFd proc_fds_;  // /proc/self/fd
   // Writes that keep a file's time, and changes of it, take turns; by node id, after mutex_.
   std::array<std::mutex, 64> time_mutexes_;

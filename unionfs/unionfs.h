@@ -37,9 +37,11 @@ struct Options {
   Fd upper;                             // a directory of overlayfs's format; empty at first
   Fd work;                              // an empty directory on the same file system as `upper`
   Ownership ownership = Ownership::real;
-  bool trusted_xattrs = false;      // "trusted.overlay." (needs CAP_SYS_ADMIN in the initial
-                                    // namespace), else "user.overlay."
-  int threads = 1;                  // that read requests; 1..64
+  bool trusted_xattrs = false;  // "trusted.overlay." (needs CAP_SYS_ADMIN in the initial
+                                // namespace), else "user.overlay."
+  bool durable = true;  // a copy is on disk before it hides the original, as with overlayfs; false:
+                        // for an upper that nobody wants after a power cut
+  int threads = 1;      // that read requests; 1..64
   RequestCounts* counts = nullptr;  // outlives serve(); null: nobody wants to know
 };
 
