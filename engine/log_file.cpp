@@ -24,12 +24,16 @@ Result<bool> ends_within_line(const Fd& file) {
 }  // namespace
 
 std::string format_time(int64_t unix_ns) {
-  time_t seconds = unix_ns / second_ns;
+  int64_t seconds = unix_ns / second_ns - (unix_ns % second_ns < 0 ? 1 : 0);
+  return format_time(seconds, unix_ns - seconds * second_ns);
+}
+
+std::string format_time(time_t unix_seconds, int64_t nanoseconds) {
   struct tm parts{};
-  ::gmtime_r(&seconds, &parts);
+  ::gmtime_r(&unix_seconds, &parts);
   char text[64];
   size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-  std::string fraction = std::to_string(unix_ns % second_ns + second_ns).substr(1);
+  std::string fraction = std::to_string(nanoseconds + second_ns).substr(1);
   return std::string(text, size) + "." + fraction + "Z";
 }
 
@@ -43,7 +47,10 @@ std::optional<int64_t> parse_time(std::string_view text) {
   uint32_t fraction = 0;
   auto [end, error] = std::from_chars(text.data() + 20, text.data() + 29, fraction);
   if (error != std::errc() || end != text.data() + 29) return std::nullopt;
-  return int64_t{::timegm(&parts)} * second_ns + fraction;
+  int64_t seconds = ::timegm(&parts);
+  // What does not fit 64 bits of nanoseconds (years 1677 to 2262) is no time of a log.
+  if (seconds <= INT64_MIN / second_ns || seconds >= INT64_MAX / second_ns) return std::nullopt;
+  return seconds * second_ns + fraction;
 }
 
 std::optional<LogLine> parse_log_line(std::string_view line, bool& whole) {

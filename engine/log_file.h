@@ -39,6 +39,8 @@ class LogWriter {
 
 // "2026-01-02T03:04:05.123456789Z"
 std::string format_time(int64_t unix_ns);
+// `nanoseconds`: 0 to 999999999.
+std::string format_time(time_t unix_seconds, int64_t nanoseconds);
 // Absent when it is no such time.
 std::optional<int64_t> parse_time(std::string_view text);
 // One log line without its newline; absent when it is none. `text` borrows from `line` and lacks

@@ -57,7 +57,7 @@ class ImagesAction : public Action {
                          {"Tag", row.tag},
                          {"ID", id},
                          {"CreatedSince", since},
-                         {"CreatedAt", engine::format_time(row.image->created_unix * second_ns)},
+                         {"CreatedAt", engine::format_time(row.image->created_unix, 0)},
                          {"Digest", "<none>"},
                          {"Containers", "N/A"},
                          {"Size", human_size(row.image->content_bytes)}});

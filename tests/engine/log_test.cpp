@@ -199,14 +199,16 @@ TEST_F(Log, TheReaderMayStop) {
 }
 
 TEST(LogTime, IsReadAsItIsWritten) {
-  for (int64_t time : {int64_t{0}, int64_t{1}, int64_t{999999999}, int64_t{1767323045000000006}}) {
+  for (int64_t time : {int64_t{0}, int64_t{1}, int64_t{999999999}, int64_t{1767323045000000006},
+                       int64_t{-1}, int64_t{-1000000000}, int64_t{-1500000000}}) {
     EXPECT_EQ(parse_time(format_time(time)).value(), time);
   }
   EXPECT_EQ(format_time(parse_time(time_text).value()), time_text);
   for (const char* wrong :
        {"", "2026-01-02T03:04:05Z", "2026-01-02T03:04:05.123Z", "2026-01-02 03:04:05.000000006Z",
         "2026-13-02T03:04:05.000000006Z", "2026-01-02T03:04:05.-00000006Z",
-        "2026-01-02T03:04:05.000000006X", "202x-01-02T03:04:05.000000006Z"}) {
+        "2026-01-02T03:04:05.000000006X", "202x-01-02T03:04:05.000000006Z",
+        "9999-01-02T03:04:05.000000006Z", "0001-01-02T03:04:05.000000006Z"}) {
     EXPECT_FALSE(parse_time(wrong)) << wrong;
   }
 }
