@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sandbox/channel.h"
 
-#include <algorithm>
 #include <cstring>
 
 #include "base/sys_socket.h"
@@ -23,7 +22,8 @@ Result<> tell(const Fd& channel, Step step, int code, std::string_view text, con
   Header header{code, step};
   text = text.substr(0, note_text_bytes_max);
   std::memcpy(message, &header, sizeof header);
-  std::ranges::copy(std::as_bytes(std::span(text)), message + sizeof header);
+  // Most notes have no text, and a null pointer may not be copied from even then.
+  if (!text.empty()) std::memcpy(message + sizeof header, text.data(), text.size());
   int number = fd != nullptr ? fd->get() : -1;
   std::span<const int> fds(&number, fd != nullptr ? 1 : 0);
   return sys::send_message(channel, std::span(message).first(sizeof header + text.size()), fds);
