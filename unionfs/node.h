@@ -62,6 +62,7 @@ struct Node {
   SharedFd held;            // the upper object of a file without names, or a directory's descriptor
   SharedFd data;            // open for reading and writing
   std::string orphan;       // in the work directory, when descriptors were scarce
+  int64_t unsettled_until_ms = 0;  // see Union::lose_name; monotonic
   std::unique_ptr<DirectoryState> directory;
 };
 

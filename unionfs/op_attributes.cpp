@@ -40,7 +40,7 @@ Result<> Union::change_owner(Node& node, const Place& place, const AttributeChan
                        place.by_descriptor ? 0 : AT_SYMLINK_NOFOLLOW);
 }
 
-Result<struct stat> Union::setattr(uint64_t id, const AttributeChange& change) {
+Result<Found> Union::setattr(uint64_t id, const AttributeChange& change) {
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
   // Nothing else can fail after its content is given up.
@@ -63,7 +63,7 @@ Result<struct stat> Union::setattr(uint64_t id, const AttributeChange& change) {
     TRY(sys::utimens_at(*where.directory, where.name.c_str(), times,
                         where.by_descriptor ? 0 : AT_SYMLINK_NOFOLLOW));
   }
-  return attr(*node);
+  return describe(*node);
 }
 
 Result<std::string> Union::get_xattr(uint64_t id, const std::string& name) {

@@ -114,7 +114,9 @@ Result<Found> Union::link(uint64_t id, uint64_t parent, std::string_view name) {
     node->held.reset();
     --held_count_;
   }
-  return found(*node);
+  Found linked = TRY(found(*node));
+  linked.attr_lasts = false;  // the kernel takes this answer also after one of a later change
+  return linked;
 }
 
 Result<Found> Union::tmpfile(uint64_t parent, uint32_t mode, Caller caller) {

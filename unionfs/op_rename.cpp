@@ -87,7 +87,7 @@ Result<> Union::move(Node& from, std::string_view name, Node& to, std::string_vi
   }
   if (target != nullptr) {
     lose_moved(*target);
-    nodes_.unlink(*target, to, new_name);
+    lose_name(*target, to, new_name);
   }
   nodes_.unlink(node, from, name);
   if (hide) {

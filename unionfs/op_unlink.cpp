@@ -2,6 +2,7 @@
 // unlink and rmdir: a name that the lower side still has must be hidden, not removed.
 #include <algorithm>
 
+#include "base/sys_event.h"
 #include "base/sys_file.h"
 #include "unionfs/union.h"
 
@@ -10,6 +11,7 @@ namespace {
 
 constexpr size_t held_max =
     256;  // files without names that are kept by descriptor; more go to the work directory
+constexpr int64_t settling_ms = 10000;
 
 }  // namespace
 
@@ -29,6 +31,15 @@ Result<> Union::hold(Node& node) {
   TRY(sys::link_at(*parent, link.name.c_str(), *upper_.work(), orphan.c_str()));
   node.orphan = std::move(orphan);
   return {};
+}
+
+// The kernel counts a file's links down by itself once it has our answer. An answer to another
+// client that it took in between has the loss in it already, and is counted down once more. What
+// usually puts that right is the SETATTR of the new time; on a full disk it fails. So until the
+// kernel has surely counted, no answer about the file lasts.
+void Union::lose_name(Node& node, Node& directory, std::string_view name) {
+  nodes_.unlink(node, directory, name);
+  if (node.type != S_IFDIR) node.unsettled_until_ms = sys::now_monotonic_ms() + settling_ms;
 }
 
 Result<> Union::put_whiteout(Node& directory, std::string_view name) {
@@ -84,7 +95,7 @@ Result<> Union::unlink(uint64_t parent, std::string_view name) {
   } else {
     TRY(put_whiteout(*directory, name));
   }
-  nodes_.unlink(*node, *directory, name);
+  lose_name(*node, *directory, name);
   return {};
 }
 

@@ -34,11 +34,13 @@ void reply_done(fuse_req_t request, const Result<>& result) {
   fuse_reply_err(request, result ? 0 : result.error().code);
 }
 
+double attr_timeout_s(const Found& found) { return found.attr_lasts ? forever_s : 0; }
+
 struct fuse_entry_param entry_of(const Found& found) {
   struct fuse_entry_param entry{};
   entry.ino = found.node;
   entry.attr = found.attr;
-  entry.attr_timeout = forever_s;
+  entry.attr_timeout = attr_timeout_s(found);
   entry.entry_timeout = forever_s;
   return entry;
 }
@@ -50,9 +52,9 @@ void reply_entry(fuse_req_t request, const Result<Found>& found) {
   if (fuse_reply_entry(request, &entry) != 0) of(request).forget(found->node, 1);
 }
 
-void reply_attr(fuse_req_t request, const Result<struct stat>& attr) {
-  if (!attr) return reply_error(request, attr.error());
-  fuse_reply_attr(request, &*attr, forever_s);
+void reply_attr(fuse_req_t request, const Result<Found>& found) {
+  if (!found) return reply_error(request, found.error());
+  fuse_reply_attr(request, &found->attr, attr_timeout_s(*found));
 }
 
 void op_init(void*, struct fuse_conn_info* connection) {

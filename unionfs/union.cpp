@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/sys_event.h"
 #include "base/sys_file.h"
 
 namespace lyr::unionfs {
@@ -35,6 +36,12 @@ blksize_t listing_bytes(size_t entries) {
   constexpr size_t entry_bytes = 192;  // of READDIRPLUS, with a name of up to 40
   return static_cast<blksize_t>(
       std::clamp<size_t>(std::bit_ceil((entries + 2) * entry_bytes), 4096, 1 << 20));
+}
+
+bool has_settled(Node& node) {
+  if (sys::now_monotonic_ms() < node.unsettled_until_ms) return false;
+  node.unsettled_until_ms = 0;
+  return true;
 }
 
 }  // namespace
@@ -244,10 +251,16 @@ Result<struct stat> Union::attr(Node& node) {
   return status;
 }
 
-Result<Found> Union::found(Node& node) {
+Result<Found> Union::describe(Node& node) {
   Found found;
   found.attr = TRY(attr(node));
   found.node = node.id;
+  found.attr_lasts = node.unsettled_until_ms == 0 || has_settled(node);
+  return found;
+}
+
+Result<Found> Union::found(Node& node) {
+  Found found = TRY(describe(node));
   ++node.lookups;
   return found;
 }
@@ -270,10 +283,10 @@ void Union::forget(uint64_t id, uint64_t count) {
   });
 }
 
-Result<struct stat> Union::getattr(uint64_t id) {
+Result<Found> Union::getattr(uint64_t id) {
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
-  return attr(*node);
+  return describe(*node);
 }
 
 Result<std::string> Union::readlink(uint64_t id) {

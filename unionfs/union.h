@@ -33,6 +33,7 @@ struct Caller {
 struct Found {
   uint64_t node = 0;
   struct stat attr{};
+  bool attr_lasts = true;  // false: the kernel is to ask again, see Union::lose_name
 };
 
 // What SETATTR may change; unset: left alone.
@@ -55,8 +56,8 @@ class Union {
 
   Result<std::optional<Found>> lookup(uint64_t parent, std::string_view name);
   void forget(uint64_t node, uint64_t count);
-  Result<struct stat> getattr(uint64_t node);
-  Result<struct stat> setattr(uint64_t node, const AttributeChange& change);
+  Result<Found> getattr(uint64_t node);  // counts no lookup, nor does setattr
+  Result<Found> setattr(uint64_t node, const AttributeChange& change);
   Result<std::string> readlink(uint64_t node);
 
   Result<Found> mknod(uint64_t parent, std::string_view name, uint32_t mode, dev_t device,
@@ -116,7 +117,8 @@ class Union {
   Result<> describe_upper(Node& directory, std::string_view name, const Shown& shown, Node& fresh);
   Result<bool> is_whiteout(const Fd& directory, const std::string& name);
   Result<> dress_root();
-  Result<Found> found(Node& node);
+  Result<Found> describe(Node& node);
+  Result<Found> found(Node& node);  // counts a lookup
   bool lower_has(const Node& directory, std::string_view name) const;
   Result<bool> is_empty(Node& directory);
 
@@ -158,6 +160,7 @@ class Union {
   Result<Found> create(uint64_t parent, std::string_view name, Caller caller, uint32_t mode,
                        Make make);
   Result<> hold(Node& node);
+  void lose_name(Node& node, Node& directory, std::string_view name);
   Result<> remove_upper(Node& directory, std::string_view name, bool is_directory);
   Result<> put_whiteout(Node& directory, std::string_view name);
   Result<> prepare_move(Node& node, Node& to, std::string_view name);
