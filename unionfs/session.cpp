@@ -8,10 +8,12 @@
 
 #include <array>
 #include <cstring>
+#include <optional>
 
 #include "base/check.h"
 #include "base/sys_process.h"
 #include "unionfs/loop.h"
+#include "unionfs/seek.h"
 #include "unionfs/union.h"
 
 namespace lyr::unionfs {
@@ -21,7 +23,14 @@ constexpr double forever_s = 1e9;
 constexpr size_t write_bytes_max = 1 << 20;
 constexpr unsigned background_max = 64;
 
-Union& of(fuse_req_t request) { return *static_cast<Union*>(fuse_req_userdata(request)); }
+// What the operations are given: a session's user data.
+struct Served {
+  std::unique_ptr<Union> instance;
+  std::optional<Seeker> seeker;  // once there is a session
+};
+
+Served& served(fuse_req_t request) { return *static_cast<Served*>(fuse_req_userdata(request)); }
+Union& of(fuse_req_t request) { return *served(request).instance; }
 
 Caller caller_of(fuse_req_t request) {
   const struct fuse_ctx* context = fuse_req_ctx(request);
@@ -230,9 +239,7 @@ void op_fallocate(fuse_req_t request, fuse_ino_t node, int mode, off_t offset, o
 
 void op_lseek(fuse_req_t request, fuse_ino_t node, off_t offset, int whence,
               struct fuse_file_info*) {
-  auto at = of(request).seek(node, static_cast<uint64_t>(offset), whence);
-  if (!at) return reply_error(request, at.error());
-  fuse_reply_lseek(request, static_cast<off_t>(*at));
+  served(request).seeker->answer(request, node, static_cast<uint64_t>(offset), whence);
 }
 
 void op_copy_file_range(fuse_req_t request, fuse_ino_t from, off_t from_offset,
@@ -336,18 +343,21 @@ Result<> serve(Fd fuse_device, Options options) {
   int threads = options.threads;
   RequestCounts* counts = options.counts;
   sys::set_umask(0);  // the kernel has applied the caller's
-  auto instance = TRY(Union::open(std::move(options)));
+  Served state;
+  state.instance = TRY(Union::open(std::move(options)));
   struct fuse_lowlevel_ops ops = operations();
   std::array<char*, 1> arguments{const_cast<char*>("lyr")};
   struct fuse_args args = FUSE_ARGS_INIT(1, arguments.data());
   std::unique_ptr<struct fuse_session, FreeSession> session(
-      fuse_session_new(&args, &ops, sizeof ops, instance.get()));
+      fuse_session_new(&args, &ops, sizeof ops, &state));
   if (session == nullptr) return fail(EIO, "fuse_session_new");
   // It is mounted already: libfuse takes over the descriptor by this name, and closes it.
   std::string mountpoint = "/dev/fd/" + std::to_string(fuse_device.release());
   if (fuse_session_mount(session.get(), mountpoint.c_str()) != 0)
     return fail(EIO, "fuse_session_mount");
+  state.seeker.emplace(session.get(), *state.instance);
   auto ended = loop(session.get(), threads, counts);
+  state.seeker.reset();
   fuse_session_unmount(session.get());
   return ended;
 }

@@ -150,7 +150,13 @@ class Player {
         return with_file(one, O_RDWR, [&](int fd) { return map_write(fd, c); });
       case 6:
         name("read");
-        return with_file(one, O_RDONLY, [&](int fd) { return read_at(fd, offset); });
+        return with_file(one, O_RDONLY, [&](int fd) {
+          struct stat status{};
+          fstat(fd, &status);
+          std::string said = read_at(fd, offset);
+          if (!S_ISREG(status.st_mode)) return said;
+          return said + " " + outcome(lseek(fd, offset, c % 2 == 0 ? SEEK_DATA : SEEK_HOLE));
+        });
       case 21:
         name("fallocate");
         return with_file(one, O_RDWR, [&](int fd) {

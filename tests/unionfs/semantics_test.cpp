@@ -17,6 +17,7 @@
 #include <fstream>
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "tests/unionfs/snapshot.h"
 #include "tests/unionfs/union_mount.h"
@@ -194,6 +195,53 @@ TEST_F(Semantics, HolesAreFoundAndKept) {
   ASSERT_EQ(stat(at("/sparse").c_str(), &status), 0);
   EXPECT_LT(status.st_blocks * 512, 1 << 20);
   EXPECT_EQ(read_whole(at("/sparse")), read_whole(plain_ + "/sparse") + "copied up");
+}
+
+// `cp` asks for the data of a file that takes less room than its size says, as one does whose bytes
+// the kernel still holds.
+TEST_F(Semantics, BytesNotYetWrittenBackAreData) {
+  compare([](const std::string& root) {
+    std::string said;
+    for (const char* name : {"/new", "/f"}) {
+      int file = open((root + name).c_str(), O_RDWR | O_CREAT, 0600);
+      std::string text(50000, 'n');
+      EXPECT_EQ(pwrite(file, text.data(), text.size(), 600000), 50000);
+      for (int whence : {SEEK_DATA, SEEK_HOLE}) {
+        for (off_t from : {0, 300000, 620000, 649999, 650000, 700000})
+          said += outcome(lseek(file, from, whence)) + " ";
+        text.assign(4096, 'm');
+        EXPECT_EQ(pwrite(file, text.data(), text.size(), 688128), 4096);
+      }
+      close(file);
+    }
+    return said;
+  });
+}
+
+TEST_F(Semantics, ManyMaySeekAtOnce) {
+  std::vector<pid_t> seekers;
+  for (int i = 0; i < 8; ++i) {
+    pid_t seeker = fork();
+    if (seeker != 0) {
+      seekers.push_back(seeker);
+      continue;
+    }
+    int file = open(at("/large").c_str(), O_RDWR);
+    bool good = file >= 0;
+    for (int round = 0; round < 200; ++round) {
+      off_t end = (3 << 20) + 4096 * (1 + i * 200 + round);
+      good &= pwrite(file, "x", 1, end - 1) == 1;
+      off_t data = lseek(file, end - 1, SEEK_DATA);
+      good &= data == end - 1;
+      good &= lseek(file, 0, SEEK_HOLE) >= 3 << 20;
+    }
+    _exit(good ? 0 : 1);
+  }
+  for (pid_t seeker : seekers) {
+    int status = 0;
+    ASSERT_EQ(waitpid(seeker, &status, 0), seeker);
+    EXPECT_EQ(status, 0);
+  }
 }
 
 TEST_F(Semantics, CopyFileRange) {
