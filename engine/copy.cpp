@@ -66,6 +66,7 @@ Result<> work_in_stopped(Engine::State& state, const ContainerInfo& info, const 
     stdio = {};
   }));
   auto work = [&]() -> Result<> {
+    TRY(begin_start(directory));
     auto launch = TRY(sandbox::Launch::begin(spec, std::move(stdio)));
     TRY(server.serve(launch.take_fuse_device(), launch.take_user_namespace()));
     TRY(launch.start());
@@ -75,6 +76,7 @@ Result<> work_in_stopped(Engine::State& state, const ContainerInfo& info, const 
   auto done = work();
   server.finish(server_end_ms);
   static_cast<void>(sandbox::remove_cgroup(spec));
+  end_start(directory);
   return done;
 }
 

@@ -25,7 +25,7 @@ Result<ContainerInfo> fill(Engine::State& engine, const store::Store& store,
   info.created_unix_ns = sys::now_unix_ns();
   auto config = TRY(image::parse_config(image.config_json));
   TRY(resolve_options(config, asked, info));
-  TRY(prepare_volumes(engine, store, image, info));
+  TRY(prepare_volumes(engine, store, image, directory, info));
   for (const char* name : {"upper", "work"}) TRY(sys::mkdir_at(directory.persistent, name, 0755));
   TRY(write_network_files(directory, info));
   if (asked.name.empty()) {
@@ -59,10 +59,7 @@ Result<ContainerInfo> Engine::create(std::string_view image, const CreateOptions
   TRY(sys::mkdir_at(state_->containers, id.c_str(), 0700));
   auto directory = TRY(open_container(*state_, id));
   auto info = fill(*state_, *images, directory, image, record, options);
-  if (!info) {
-    static_cast<void>(sys::remove_all_at(state_->containers, id.c_str()));
-    static_cast<void>(sys::remove_all_at(state_->running, id.c_str()));
-  }
+  if (!info) delete_half_made(*state_, id);
   return info;
 }
 

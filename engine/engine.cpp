@@ -94,6 +94,7 @@ Result<ContainerDirectory> open_container(const Engine::State& engine, const std
 
 Result<std::vector<ContainerInfo>> Engine::containers() {
   std::vector<ContainerInfo> all;
+  TRY(sweep_running(*state_));
   auto ids = TRY(container_ids(*state_));
   for (const std::string& id : ids) {
     auto info = inspect_container(*state_, id);

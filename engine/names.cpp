@@ -41,7 +41,8 @@ Result<> drop_orphan(const Engine::State& engine, const std::string& name) {
   // What a killed command left half made goes now; one being made is locked, and stays.
   static_cast<void>(inspect_container(engine, *holder));
   bool there = TRY(sys::exists_at(engine.containers, holder->c_str()));
-  return there ? Result<>() : sys::unlink_at(names, name.c_str());
+  auto gone = there ? Result<>() : sys::unlink_at(names, name.c_str());
+  return gone || gone.error().code != ENOENT ? std::move(gone) : Result<>();
 }
 
 }  // namespace
@@ -97,6 +98,16 @@ Result<> release_name(const Engine::State& engine, const std::string& name, cons
   auto holder = TRY(id_of_name(engine, name));
   if (!holder || *holder != id) return {};
   return sys::unlink_at(engine.names, name.c_str());
+}
+
+Result<> release_names_of(const Engine::State& engine, const std::string& id) {
+  std::vector<std::string> names;
+  TRY(sys::read_directory(engine.names, [&](const sys::DirectoryEntry& entry) {
+    names.emplace_back(entry.name);
+    return true;
+  }));
+  for (const std::string& name : names) TRY(release_name(engine, name, id));
+  return {};
 }
 
 Result<std::optional<std::string>> id_of_name(const Engine::State& engine,

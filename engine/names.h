@@ -19,6 +19,8 @@ Result<> claim_name(const Engine::State& engine, const std::string& name, const 
 // Claims a made-up "adjective_noun".
 Result<std::string> claim_made_up_name(const Engine::State& engine, const std::string& id);
 Result<> release_name(const Engine::State& engine, const std::string& name, const std::string& id);
+// Releases every name of a container whose record, which would say its name, was never written.
+Result<> release_names_of(const Engine::State& engine, const std::string& id);
 // The id behind a name; absent when nobody has it.
 Result<std::optional<std::string>> id_of_name(const Engine::State& engine, const std::string& name);
 

@@ -17,6 +17,7 @@ namespace lyr::engine {
 namespace {
 
 constexpr char lock_file[] = "lock";
+constexpr char starting_file[] = "starting";
 constexpr int killed_exit_code = 137;  // 128 + SIGKILL
 
 Result<Fd> open_lock(const ContainerDirectory& directory) {
@@ -51,11 +52,27 @@ Result<ContainerLock> ContainerLock::take(const ContainerDirectory& directory) {
   return ContainerLock(std::move(file));
 }
 
+Result<> begin_start(const ContainerDirectory& directory) {
+  TRY(sys::open_at(directory.runtime, starting_file, O_WRONLY | O_CREAT, 0600));
+  return {};
+}
+
+void end_start(const ContainerDirectory& directory) {
+  static_cast<void>(sys::unlink_at(directory.runtime, starting_file));
+}
+
 Result<> clean_after(const ContainerDirectory& directory, const ContainerInfo& info) {
   auto run = TRY(read_run(directory.runtime));
-  if (!run) return {};
+  bool starting = TRY(sys::exists_at(directory.runtime, starting_file));
+  if (!run && !starting) return {};
   sandbox::Spec spec = sandbox::default_spec();
   spec.id = info.id;
+  if (!run) {
+    // Its processes ended with their creator.
+    TRY(sandbox::remove_cgroup(spec));
+    end_start(directory);
+    return {};
+  }
   auto container = TRY(find_process(run->container));
   if (container) {
     static_cast<void>(sys::pidfd_send_signal(*container, SIGKILL));
@@ -70,7 +87,40 @@ Result<> clean_after(const ContainerDirectory& directory, const ContainerInfo& i
   end.error = "its supervisor was killed; what was still running in it was killed too";
   TRY(write_exit(directory.persistent, end));
   static_cast<void>(sys::unlink_at(directory.runtime, "attach.sock"));
+  end_start(directory);
   return sys::unlink_at(directory.runtime, "state.json");
+}
+
+Result<> sweep_running(const Engine::State& engine) {
+  std::vector<std::string> orphans;
+  auto look = [&](const sys::DirectoryEntry& entry) {
+    std::string id(entry.name);
+    auto there = sys::exists_at(engine.containers, id.c_str());
+    if (there && !*there) orphans.push_back(std::move(id));
+    return true;
+  };
+  TRY(sys::read_directory(engine.running, look));
+  for (const std::string& id : orphans) {
+    ContainerDirectory runtime_only;
+    auto opened = sys::open_at(engine.running, id.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!opened) continue;
+    runtime_only.runtime = std::move(*opened);
+    // One that is being made has its lock, and then its directory.
+    auto lock = ContainerLock::try_take(runtime_only);
+    auto there = sys::exists_at(engine.containers, id.c_str());
+    if (lock && there && !*there) static_cast<void>(sys::remove_all_at(engine.running, id.c_str()));
+  }
+  return {};
+}
+
+void delete_half_made(const Engine::State& engine, const std::string& id) {
+  auto persistent =
+      sys::open_at(engine.containers, id.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  // Its directory goes last: while it is there, the next command tries again.
+  if (persistent && !remove_anonymous_volumes(engine, *persistent)) return;
+  if (!release_names_of(engine, id)) return;
+  static_cast<void>(sys::remove_all_at(engine.containers, id.c_str()));
+  static_cast<void>(sys::remove_all_at(engine.running, id.c_str()));
 }
 
 Result<> delete_container(const Engine::State& engine, const ContainerDirectory& directory,
@@ -83,7 +133,7 @@ Result<> delete_container(const Engine::State& engine, const ContainerDirectory&
     auto remove = [&] { return sys::remove_all_at(directory.persistent, files); };
     TRY(sandbox::run_mapped(map.map, remove));
   }
-  if (volumes) TRY(remove_anonymous_volumes(engine, info));
+  if (volumes) TRY(remove_anonymous_volumes(engine, directory.persistent));
   TRY(sys::remove_all_at(engine.containers, info.id.c_str()));
   return sys::remove_all_at(engine.running, info.id.c_str());
 }
@@ -101,24 +151,16 @@ Result<std::optional<ContainerInfo>> inspect_container(const Engine::State& engi
   auto info = read_container(directory->persistent);
   if (!info && info.error().code == ENOENT) {
     // Being made, or half made by a command that was killed: then nobody holds the lock.
-    if (lock) {
-      static_cast<void>(sys::remove_all_at(engine.containers, id.c_str()));
-      static_cast<void>(sys::remove_all_at(engine.running, id.c_str()));
-    }
+    if (lock) delete_half_made(engine, id);
     return std::nullopt;
   }
   if (!info) return std::unexpected(std::move(info).error());
-  if (lock) {
-    auto run = TRY(read_run(directory->runtime));
-    if (run) {
-      TRY(clean_after(*directory, *info));
-      if (info->options.auto_remove) {
-        TRY(delete_container(engine, *directory, *info, true));
-        return std::nullopt;
-      }
-    }
-  }
+  if (lock) TRY(clean_after(*directory, *info));
   auto end = TRY(read_exit(directory->persistent));
+  if (lock && end && info->options.auto_remove) {
+    TRY(delete_container(engine, *directory, *info, true));
+    return std::nullopt;
+  }
   if (end) fill_end(*info, *end);
   if (lock) return std::move(*info);
   auto run = TRY(read_run(directory->runtime));

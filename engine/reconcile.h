@@ -31,10 +31,21 @@ class ContainerLock {
 Result<std::optional<ContainerInfo>> inspect_container(const Engine::State& engine,
                                                        const std::string& id);
 
-// Kills what a dead supervisor left of a run and records its end. The lock is held.
+// Says that a run begins, before anything is made for it that outlives a killed process (a cgroup).
+// state.json says it from when the container runs. The lock is held, here and below.
+Result<> begin_start(const ContainerDirectory& directory);
+void end_start(const ContainerDirectory& directory);
+
+// Kills what a dead supervisor left of a run, or of a start, and records the run's end.
 Result<> clean_after(const ContainerDirectory& directory, const ContainerInfo& info);
 
-// Removes the container's directories and its name. The lock is held and it does not run.
+// Removes what a killed command left in the run directory for a container that is not there.
+Result<> sweep_running(const Engine::State& engine);
+
+// Takes away a container that has no record, with the volumes that were made for it.
+void delete_half_made(const Engine::State& engine, const std::string& id);
+
+// Removes the container's directories and its name. It does not run.
 Result<> delete_container(const Engine::State& engine, const ContainerDirectory& directory,
                           const ContainerInfo& info, bool volumes);
 

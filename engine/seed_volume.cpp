@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/seed_volume.h"
 
+#include <sys/file.h>
 #include <sys/sysmacros.h>
 
 #include <algorithm>
@@ -127,10 +128,28 @@ Result<bool> is_empty(const Fd& volume) {
   return empty;
 }
 
+// What a command that was killed while it copied has left beside "_data".
+Result<> remove_leftovers(const Fd& volume, const sandbox::IdMap& map) {
+  std::vector<std::string> names;
+  TRY(sys::read_directory(volume, [&](const sys::DirectoryEntry& entry) {
+    if (entry.name != "_data") names.emplace_back(entry.name);
+    return true;
+  }));
+  if (names.empty()) return {};
+  auto remove = [&]() -> Result<> {
+    for (const std::string& name : names) TRY(sys::remove_all_at(volume, name.c_str()));
+    return {};
+  };
+  return sandbox::run_mapped(map, remove);
+}
+
 }  // namespace
 
 Result<> seed_volume(const store::Store& store, const store::Tree& image,
                      const std::string& destination, const Fd& volume, const sandbox::IdMap& map) {
+  Fd one_at_a_time = TRY(sys::open_at(volume, ".", O_RDONLY | O_DIRECTORY));
+  TRY(sys::flock(one_at_a_time, LOCK_EX));
+  TRY(remove_leftovers(volume, map));
   Ino from = store::resolve(image, destination, true);
   if (from == store::no_ino || !S_ISDIR(image.attr(from).mode)) return {};
   bool empty = TRY(is_empty(volume));

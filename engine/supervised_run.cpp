@@ -68,6 +68,7 @@ void SupervisedRun::report_failure(const Error& error) {
     static_cast<void>(write_exit(directory_.persistent, failed));
     static_cast<void>(sys::unlink_at(directory_.runtime, "attach.sock"));
     static_cast<void>(sys::unlink_at(directory_.runtime, "state.json"));
+    end_start(directory_);
     if (task_.info.options.auto_remove) {
       static_cast<void>(delete_container(state_, directory_, task_.info, true));
     }
@@ -122,6 +123,7 @@ Result<sandbox::Stdio> SupervisedRun::make_streams() {
 }
 
 Result<> SupervisedRun::launch(sandbox::Stdio stdio) {
+  TRY(begin_start(directory_));
   container_ = TRY(sandbox::Launch::begin(spec_, std::move(stdio)));
   TRY(server_->serve(container_->take_fuse_device(), container_->take_user_namespace()));
   TRY(container_->finish());
@@ -131,6 +133,7 @@ Result<> SupervisedRun::launch(sandbox::Stdio stdio) {
   record_.container = TRY(identify(container_->pid()));
   record_.started_unix_ns = sys::now_unix_ns();
   TRY(write_run(directory_.runtime, record_));
+  end_start(directory_);
   return container_->start();
 }
 

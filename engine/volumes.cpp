@@ -12,10 +12,7 @@
 namespace lyr::engine {
 namespace {
 
-bool is_anonymous(const VolumeMount& volume) {
-  auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  return volume.source.size() == 64 && std::ranges::all_of(volume.source, hex);
-}
+constexpr char anonymous_directory[] = "anonymous";  // of a container: an entry a volume's name
 
 }  // namespace
 
@@ -27,7 +24,8 @@ std::string volume_path(const Engine::State& engine, const VolumeMount& volume) 
 }
 
 Result<> prepare_volumes(const Engine::State& engine, const store::Store& store,
-                         const store::ImageRecord& image, ContainerInfo& info) {
+                         const store::ImageRecord& image, const ContainerDirectory& directory,
+                         ContainerInfo& info) {
   std::optional<store::Tree> tree;
   for (VolumeMount& volume : info.options.volumes) {
     if (is_host_path(volume)) {
@@ -37,6 +35,8 @@ Result<> prepare_volumes(const Engine::State& engine, const store::Store& store,
     }
     if (volume.source.empty()) {
       volume.source = TRY(make_id());
+      std::string note = std::string(anonymous_directory) + "/" + volume.source;
+      TRY(sys::mkdir_all_at(directory.persistent, note, 0700));
     } else if (!check_name(volume.source)) {
       return fail_saying(EINVAL,
                          "'" + volume.source +
@@ -46,20 +46,27 @@ Result<> prepare_volumes(const Engine::State& engine, const store::Store& store,
     TRY(sys::mkdir_all_at(engine.volumes, volume.source + "/_data", 0755));
     if (!tree) tree = TRY(store.open_image_tree(image.chain_id));
     auto map = TRY(choose_map());
-    Fd directory = TRY(sys::open_at(engine.volumes, volume.source.c_str(), O_RDONLY | O_DIRECTORY));
-    TRY(about(seed_volume(store, *tree, volume.destination, directory, map.map), volume.source));
+    Fd place = TRY(sys::open_at(engine.volumes, volume.source.c_str(), O_RDONLY | O_DIRECTORY));
+    TRY(about(seed_volume(store, *tree, volume.destination, place, map.map), volume.source));
   }
   return {};
 }
 
-Result<> remove_anonymous_volumes(const Engine::State& engine, const ContainerInfo& info) {
+Result<> remove_anonymous_volumes(const Engine::State& engine, const Fd& container) {
+  auto notes = sys::open_at(container, anonymous_directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!notes && notes.error().code == ENOENT) return {};
+  if (!notes) return std::unexpected(std::move(notes).error());
+  std::vector<std::string> names;
+  TRY(sys::read_directory(*notes, [&](const sys::DirectoryEntry& entry) {
+    names.emplace_back(entry.name);
+    return true;
+  }));
   auto map = TRY(choose_map());
-  for (const VolumeMount& volume : info.options.volumes) {
-    if (!is_anonymous(volume)) continue;
-    auto remove = [&] { return sys::remove_all_at(engine.volumes, volume.source.c_str()); };
-    TRY(sandbox::run_mapped(map.map, remove));
-  }
-  return {};
+  auto remove = [&]() -> Result<> {
+    for (const std::string& name : names) TRY(sys::remove_all_at(engine.volumes, name.c_str()));
+    return {};
+  };
+  return sandbox::run_mapped(map.map, remove);
 }
 
 }  // namespace lyr::engine

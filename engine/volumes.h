@@ -11,12 +11,15 @@ namespace lyr::engine {
 
 // Gives every volume of the options a name or an absolute host path, and makes what is missing
 // (docker makes missing host directories too). EINVAL: a bad name.
-// New ones begin with what `image` has at their place.
+// New ones begin with what `image` has at their place. Anonymous ones are noted in the container's
+// directory before they are made.
 Result<> prepare_volumes(const Engine::State& engine, const store::Store& store,
-                         const store::ImageRecord& image, ContainerInfo& info);
+                         const store::ImageRecord& image, const ContainerDirectory& directory,
+                         ContainerInfo& info);
 // The host path a resolved volume is.
 std::string volume_path(const Engine::State& engine, const VolumeMount& volume);
 bool is_host_path(const VolumeMount& volume);
-Result<> remove_anonymous_volumes(const Engine::State& engine, const ContainerInfo& info);
+// Those noted in `container`, its persistent directory; what is gone already is success.
+Result<> remove_anonymous_volumes(const Engine::State& engine, const Fd& container);
 
 }  // namespace lyr::engine
