@@ -89,6 +89,7 @@ Result<> use_hierarchy(const CgroupHierarchy& hierarchy, const Spec& spec,
     auto set = write_limit(directory, limit, hierarchy.unified);
     if (!set && !limit.optional) warn_unset({limit}, nullptr, describe(set.error()), warnings);
   }
+  cgroups.hierarchies.push_back(hierarchy.directory_name());
   if (hierarchy.unified) {
     cgroups.unified = std::move(directory);
   } else {

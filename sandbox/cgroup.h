@@ -16,6 +16,7 @@ namespace lyr::sandbox {
 struct Cgroups {
   Fd unified;                            // the v2 directory to be born in; empty on v1
   std::vector<std::string> directories;  // v1: to be entered by writing to cgroup.procs
+  std::vector<std::string> hierarchies;  // of all of them, by CgroupHierarchy::directory_name()
 };
 
 // Makes what the limits need (on v2: always, where we may). A limit that cannot be set is a warning

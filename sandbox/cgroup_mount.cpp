@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <string>
 
 #include "base/sys_file.h"
@@ -44,17 +45,20 @@ Result<> attach(const Fd& mount, const Fd& dir, const std::string& name) {
 
 }  // namespace
 
-Result<> mount_cgroups(const Mount& mount, const Fd& root) {
+Result<> mount_cgroups(const Mount& mount, const std::vector<std::string>& own, const Fd& root) {
   auto options = TRY(parse_mount_options(mount.options));
   auto attributes = static_cast<unsigned>(options.set);
   auto hierarchies = TRY(read_cgroup_hierarchies());
   Fd target = TRY(directory_in_root(root, mount.destination));
+  std::erase_if(hierarchies, [&](const CgroupHierarchy& hierarchy) {
+    return std::find(own.begin(), own.end(), hierarchy.directory_name()) == own.end();
+  });
   if (hierarchies.size() == 1 && hierarchies[0].unified) {
     Fd tree = TRY(make_hierarchy(hierarchies[0], attributes));
     return sys::move_mount(tree, target);
   }
-  // v1 and hybrid: a directory for each hierarchy. One that the host has not mounted in a way we
-  // may share is left out.
+  // v1: a directory for each hierarchy. One that the host has not mounted in a way we may share is
+  // left out. None at all: an empty directory, in front of the host's where /sys is the host's.
   Fd holder = TRY(make_tmpfs(attributes & ~static_cast<unsigned>(MOUNT_ATTR_RDONLY)));
   TRY(sys::move_mount(holder, target));
   for (const CgroupHierarchy& hierarchy : hierarchies) {

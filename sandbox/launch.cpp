@@ -150,6 +150,7 @@ Result<Launch> Launch::begin(const Spec& spec, Stdio stdio) {
   state->spec = spec;
   auto preparation = TRY(prepare(spec, std::move(stdio)));
   auto cgroups = TRY(make_cgroups(spec, state->warnings));
+  preparation.cgroups = cgroups.hierarchies;
   auto [ours, theirs] = TRY(sys::socket_pair(SOCK_SEQPACKET));
   const Fd* cgroup = cgroups.unified ? &cgroups.unified : nullptr;
   auto child = clone_dumpable(namespaces_of(spec), cgroup);

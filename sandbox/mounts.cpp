@@ -108,7 +108,7 @@ Result<Mounted> make_mounts(const Spec& spec, Preparation& preparation, const Fd
     const Mount& mount = spec.mounts[i];
     std::string step = "mount " + mount.destination;
     if (mount.type == "cgroup") {
-      auto done = mount_cgroups(mount, root);
+      auto done = mount_cgroups(mount, preparation.cgroups, root);
       if (!done) TRY(tell(channel, Step::warning, 0, step + ": " + describe(done.error())));
       continue;
     }

@@ -3,6 +3,7 @@
 // child's ids may search none of the directories on the way.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "base/fd.h"
@@ -18,6 +19,7 @@ struct Preparation {
   bool privileged = false;
   Fd root;                // a detached copy of spec.root_path's mount
   std::vector<Fd> binds;  // by index into spec.mounts: a detached copy of what a bind names
+  std::vector<std::string> cgroups;  // the hierarchies in which the container has one of its own
 };
 
 // Opens what our privilege lets only us open. Without privilege the mounts stay empty: the child,

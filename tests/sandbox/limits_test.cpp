@@ -70,6 +70,17 @@ TEST_P(Limits, CgroupIsRemoved) {
   }
 }
 
+TEST_P(Limits, OnlyItsOwnCgroupsAreShown) {
+  const char* list = "busybox find /sys/fs/cgroup -mindepth 1 -maxdepth 1 -type d";
+  EXPECT_EQ(shell(list).out, "");
+  Spec container = spec();
+  container.new_network = false;
+  container.resources.pids = 20;
+  auto ran = shell(container, list);
+  bool v1 = in_force(ran, "pids") && *sys::exists_at(sys::cwd(), "/sys/fs/cgroup/pids");
+  EXPECT_EQ(ran.out, v1 ? "/sys/fs/cgroup/pids\n" : "");
+}
+
 TEST_P(Limits, RlimitsAreSetAndRaisingThemIsAWarning) {
   Spec container = spec();
   container.process.rlimits = {{"RLIMIT_NOFILE", 100, 200}, {"RLIMIT_CORE", 0, 0}};
