@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/sys_file.h"
@@ -21,6 +22,10 @@ struct LinuxDirent64 {  // getdents64(2)
 };
 
 constexpr int depth_max = 4096;  // of a tree that remove_all_at takes apart
+// Steps that a file is read in: most are of /proc and small, and zeroed memory costs a page fault
+// for each 4 KiB.
+constexpr size_t read_step_min = 4096;
+constexpr size_t read_step_max = 64 << 10;
 
 Result<> remove_tree(const Fd& dir, const char* path, int depth) {
   auto removed = unlink_at(dir, path);
@@ -77,7 +82,7 @@ Result<std::string> read_file_at(const Fd& dir, const char* path, size_t bytes_m
   for (;;) {
     size_t before = text.size();
     if (before > bytes_max) return fail(EFBIG, "read", path);
-    text.resize(before + 65536);
+    text.resize(before + std::clamp(before, read_step_min, read_step_max));
     auto rest = std::as_writable_bytes(std::span(text)).subspan(before);
     size_t got = TRY(about(read(file, rest), path));
     text.resize(before + got);

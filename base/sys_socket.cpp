@@ -2,6 +2,7 @@
 #include "base/sys_socket.h"
 
 #include <cstring>
+#include <memory>
 
 namespace lyr::sys {
 
@@ -43,9 +44,9 @@ Result<> send_message(const Fd& socket, std::span<const std::byte> data, std::sp
 }
 
 Result<Message> receive_message(const Fd& socket, size_t bytes_max) {
-  Message received;
-  received.data.resize(bytes_max);
-  struct iovec vector{received.data.data(), bytes_max};
+  // Not zeroed: a short message touches one page, however long it might have been.
+  auto buffer = std::make_unique_for_overwrite<std::byte[]>(bytes_max);
+  struct iovec vector{buffer.get(), bytes_max};
   alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * message_fds_max)]{};
   struct msghdr message{};
   message.msg_iov = &vector;
@@ -57,6 +58,7 @@ Result<Message> receive_message(const Fd& socket, size_t bytes_max) {
     got = ::recvmsg(socket.get(), &message, MSG_CMSG_CLOEXEC);
   } while (got == -1 && errno == EINTR);
   if (got == -1) return fail_errno("recvmsg");
+  Message received;
   for (struct cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
        header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
@@ -67,7 +69,7 @@ Result<Message> receive_message(const Fd& socket, size_t bytes_max) {
     }
   }
   if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return fail(EMSGSIZE, "recvmsg");
-  received.data.resize(static_cast<size_t>(got));
+  received.data.assign(buffer.get(), buffer.get() + got);
   return received;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "base/sys_file.h"
@@ -127,11 +128,12 @@ Result<size_t> ObjectReader::read(const ObjectId& object, uint64_t offset,
     forget(object);  // the pack is gone or unreadable: perhaps there is another copy
   }
   // The frame is checked as a whole, so it is read as a whole, here once for each thread.
-  thread_local std::vector<std::byte> whole(object_bytes_max);
-  Located located = TRY(locate(object, whole));
+  // Not zeroed: a small object touches a page of it.
+  thread_local auto whole = std::make_unique_for_overwrite<std::byte[]>(object_bytes_max);
+  Located located = TRY(locate(object, {whole.get(), object_bytes_max}));
   if (offset >= located.bytes) return size_t{0};
   data = data.first(std::min<uint64_t>(data.size(), located.bytes - offset));
-  std::memcpy(data.data(), whole.data() + offset, data.size());
+  std::memcpy(data.data(), whole.get() + offset, data.size());
   return data.size();
 }
 

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstring>
+#include <memory>
 #include <optional>
 
 #include "base/check.h"
@@ -170,9 +171,13 @@ void op_create(fuse_req_t request, fuse_ino_t, const char*, mode_t, struct fuse_
 
 void op_read(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset,
              struct fuse_file_info*) {
-  thread_local std::vector<std::byte> buffer;
-  if (buffer.size() < size) buffer.resize(size);
-  auto data = std::span(buffer).first(size);
+  thread_local size_t room = 0;
+  thread_local std::unique_ptr<std::byte[]> buffer;
+  if (room < size) {
+    buffer = std::make_unique_for_overwrite<std::byte[]>(size);
+    room = size;
+  }
+  std::span<std::byte> data(buffer.get(), size);
   auto got = of(request).read(node, static_cast<uint64_t>(offset), data);
   if (!got) return reply_error(request, got.error());
   fuse_reply_buf(request, reinterpret_cast<const char*>(data.data()), *got);
