@@ -47,7 +47,7 @@ Result<> walk(std::span<const std::byte> tar, size_t piece_bytes, Seen& seen) {
       content += piece.size();
     }
     CHECK(content == entry->stored_bytes);
-    const store::Extent whole{.file_offset = 0, .length = content, .object = {}};
+    const store::LayerExtent whole{.file_offset = 0, .length = content};
     uint64_t end = 0;
     for (const auto& extent : spread(entry->segments, std::span(&whole, content > 0 ? 1 : 0))) {
       CHECK(extent.length > 0 && extent.file_offset >= end);

@@ -49,6 +49,7 @@ class LayerApplier {
     // Content goes first, whatever the name: the recipe needs it, also where the tree does not.
     store::FileContent content;
     if (entry.stored_bytes > 0) content = TRY(read_content(entry));
+    content.size = entry.size;
     LayerName name = TRY(classify(entry.path));
     switch (name.kind) {
       case LayerName::Kind::ignored:
@@ -58,7 +59,7 @@ class LayerApplier {
       case LayerName::Kind::opaque:
         return layer_.tree().set_opaque(name.path);
       case LayerName::Kind::entry:
-        return add_node(entry, content);
+        return add_node(entry, std::move(content));
     }
     return {};
   }
@@ -75,12 +76,12 @@ class LayerApplier {
     return content;
   }
 
-  Result<> add_node(const TarEntry& entry, const store::FileContent& content) {
+  Result<> add_node(const TarEntry& entry, store::FileContent content) {
     auto& tree = layer_.tree();
     switch (entry.type) {
       case TarType::file:
         totals_.content_bytes += entry.size;
-        return tree.add_file(entry.path, entry.attr, entry.size, content.extents);
+        return tree.add_file(entry.path, entry.attr, std::move(content));
       case TarType::directory:
         return tree.add_directory(entry.path, entry.attr);
       case TarType::symlink:

@@ -106,9 +106,9 @@ Result<> check_segments(const std::vector<SparseSegment>& segments, uint64_t siz
   return {};
 }
 
-std::vector<store::Extent> spread(const std::vector<SparseSegment>& segments,
-                                  std::span<const store::Extent> stored) {
-  std::vector<store::Extent> extents;
+std::vector<store::LayerExtent> spread(const std::vector<SparseSegment>& segments,
+                                       std::span<const store::LayerExtent> stored) {
+  std::vector<store::LayerExtent> extents;
   size_t at = 0;
   uint64_t segment_start = 0;  // in the stored content
   for (const SparseSegment& segment : segments) {

@@ -49,7 +49,7 @@ Result<> check_segments(const std::vector<SparseSegment>& segments, uint64_t siz
 
 // Where the stored content stands in the file: `stored` holds the extents of the segments' bytes
 // strung together.
-std::vector<store::Extent> spread(const std::vector<SparseSegment>& segments,
-                                  std::span<const store::Extent> stored);
+std::vector<store::LayerExtent> spread(const std::vector<SparseSegment>& segments,
+                                       std::span<const store::LayerExtent> stored);
 
 }  // namespace lyr::image

@@ -62,7 +62,8 @@ struct LayerImport::State {
   uint64_t cut = 0;
   std::vector<std::byte> pending;
   size_t consumed = 0;
-  std::vector<Extent> extents;
+  std::vector<LayerExtent> extents;
+  std::vector<ObjectId> objects;  // of all files so far, in the tar's order
 
   Result<> cut_objects(bool last);
   Result<> put_object(std::span<const std::byte> data);

@@ -52,8 +52,11 @@ Result<> LayerImport::State::put_object(std::span<const std::byte> data) {
     ObjectId object = TRY(import->put(data));
     TRY(recipe.object(object, data.size()));
     TRY(check.object(object, data.size()));
-    extents.push_back(
-        {.file_offset = cut, .length = data.size(), .object_offset = 0, .object = object});
+    extents.push_back({.file_offset = cut,
+                       .length = data.size(),
+                       .object_offset = 0,
+                       .object = static_cast<uint32_t>(objects.size())});
+    objects.push_back(object);
   }
   cut += data.size();
   return {};
@@ -107,7 +110,7 @@ Result<> LayerImport::finish(const LayerRecord& record) {
   FinishedLayer layer;
   layer.record = record;
   layer.recipe = TRY(state_->recipe.finish(record.diff_id));
-  layer.tree = TRY(state_->tree.finish());
+  layer.tree = TRY(state_->tree.finish(std::move(state_->objects)));
   TRY(state_->check.finish(layer.recipe, record.diff_id));
   std::scoped_lock lock(state_->import->mutex);
   state_->import->finished.push_back(std::move(layer));

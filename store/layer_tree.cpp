@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "store/tree_model.h"
 
 namespace lyr::store {
@@ -142,9 +143,23 @@ Result<> LayerTreeBuilder::add_directory(std::string_view path, const NodeAttr& 
 
 Result<> LayerTreeBuilder::add_file(std::string_view path, const NodeAttr& attr, uint64_t size,
                                     std::span<const Extent> content) {
+  FileContent counted{.size = size, .extents = {}};
+  auto& objects = state_->model.objects;
+  for (const Extent& extent : content) {
+    counted.extents.push_back({.file_offset = extent.file_offset,
+                               .length = extent.length,
+                               .object_offset = extent.object_offset,
+                               .object = static_cast<uint32_t>(objects.size())});
+    objects.push_back(extent.object);
+  }
+  return add_file(path, attr, std::move(counted));
+}
+
+Result<> LayerTreeBuilder::add_file(std::string_view path, const NodeAttr& attr,
+                                    FileContent content) {
   TreeNode node = make_node(S_IFREG, attr);
-  node.size = size;
-  node.extents.assign(content.begin(), content.end());
+  node.size = content.size;
+  node.extents = std::move(content.extents);
   return state_->place(path, std::move(node));
 }
 
@@ -223,6 +238,12 @@ Result<std::vector<std::byte>> LayerTreeBuilder::finish() {
   auto image = write_tree(state_->model);
   state_ = std::make_unique<State>();
   return image;
+}
+
+Result<std::vector<std::byte>> LayerTreeBuilder::finish(std::vector<ObjectId> objects) {
+  CHECK(state_->model.objects.empty());
+  state_->model.objects = std::move(objects);
+  return finish();
 }
 
 }  // namespace lyr::store

@@ -34,4 +34,12 @@ struct Extent {
   ObjectId object;
 };
 
+// The same of a layer on its way in: its objects are counted from 0 on, for their names come late.
+struct LayerExtent {
+  uint64_t file_offset = 0;
+  uint64_t length = 0;
+  uint64_t object_offset = 0;
+  uint32_t object = 0;
+};
+
 }  // namespace lyr::store

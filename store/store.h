@@ -112,11 +112,6 @@ class Store {
   std::shared_ptr<State> state_;
 };
 
-struct FileContent {
-  uint64_t size = 0;
-  std::vector<Extent> extents;
-};
-
 // One layer on its way in. Each byte of the tar is given exactly once and in order, either as
 // inline bytes (headers, padding, odd payloads) or as the content of a file. Not thread-safe;
 // layers of one import may be written by different threads.

@@ -17,6 +17,12 @@ uint32_t tree_name_hash(std::string_view name) {
   return static_cast<uint32_t>(XXH3_64bits(name.data(), name.size()));
 }
 
+ObjectId object_id(const TreeObjectRecord& record) {
+  ObjectId id{.sha256 = {}, .xxh3_low = record.xxh3_low, .xxh3_high = record.xxh3_high};
+  std::memcpy(id.sha256.bytes.data(), record.sha256, sizeof record.sha256);
+  return id;
+}
+
 Tree::Tree(std::unique_ptr<Image> image) : image_(std::move(image)) {}
 Tree::Tree(Tree&&) noexcept = default;
 Tree& Tree::operator=(Tree&&) noexcept = default;
@@ -117,9 +123,7 @@ Extent Tree::extent(Ino ino, uint32_t index) const {
   extent.file_offset = record.file_offset;
   extent.length = record.length;
   extent.object_offset = record.object_offset;
-  std::memcpy(extent.object.sha256.bytes.data(), object.sha256, sizeof object.sha256);
-  extent.object.xxh3_low = object.xxh3_low;
-  extent.object.xxh3_high = object.xxh3_high;
+  extent.object = object_id(object);
   return extent;
 }
 

@@ -24,6 +24,12 @@ struct NodeAttr {
   std::vector<std::pair<std::string, std::string>> xattrs;
 };
 
+// What LayerImport made of a file.
+struct FileContent {
+  uint64_t size = 0;
+  std::vector<LayerExtent> extents;
+};
+
 // Limits: EINVAL or ENAMETOOLONG past them.
 constexpr size_t path_bytes_max = 4096;
 constexpr size_t name_bytes_max = 255;
@@ -45,6 +51,8 @@ class LayerTreeBuilder {
   Result<> add_directory(std::string_view path, const NodeAttr& attr);
   Result<> add_file(std::string_view path, const NodeAttr& attr, uint64_t size,
                     std::span<const Extent> content);
+  // Of objects whose names finish() is told: all files of a builder are of one kind or the other.
+  Result<> add_file(std::string_view path, const NodeAttr& attr, FileContent content);
   Result<> add_symlink(std::string_view path, const NodeAttr& attr, std::string_view target);
   // `type`: S_IFCHR, S_IFBLK, S_IFIFO or S_IFSOCK.
   Result<> add_special(std::string_view path, const NodeAttr& attr, uint32_t type, uint32_t major,
@@ -57,6 +65,8 @@ class LayerTreeBuilder {
 
   // The finished tree image's bytes. The builder is empty afterwards.
   Result<std::vector<std::byte>> finish();
+  // The same, when extents count the layer's objects: these.
+  Result<std::vector<std::byte>> finish(std::vector<ObjectId> objects);
 
  private:
   struct State;

@@ -26,6 +26,8 @@ struct Tree::Image {
   std::string_view text(uint32_t offset, uint32_t size) const { return {strings + offset, size}; }
 };
 
+ObjectId object_id(const TreeObjectRecord& record);
+
 const Tree::Image& tree_image(const Tree& tree);
 
 // The reason why `image` is not a valid tree, or null. Sets its tables. Everything an accessor

@@ -19,6 +19,10 @@ class Merge {
     image_ = &image;
     shared_.clear();
     links_away_.clear();
+    if (image.objects.size() > UINT32_MAX - model_.objects.size()) return fail(EFBIG, "tree");
+    objects_from_ = static_cast<uint32_t>(model_.objects.size());
+    for (const TreeObjectRecord& object : image.objects)
+      model_.objects.push_back(object_id(object));
     TRY(find_link_targets());
     TRY(merge_directory(root_node, root_ino));
     for (const LinkAway& link : links_away_) {
@@ -63,8 +67,12 @@ class Merge {
     node.device_minor = attr.device_minor;
     node.size = attr.size;
     node.target = layer_->symlink_target(ino);
-    for (uint32_t i = 0; i < layer_->extent_count(ino); ++i) {
-      node.extents.push_back(layer_->extent(ino, i));
+    auto extents = image_->extents.subspan(record(ino).first, layer_->extent_count(ino));
+    for (const TreeExtentRecord& extent : extents) {
+      node.extents.push_back({.file_offset = extent.file_offset,
+                              .length = extent.length,
+                              .object_offset = extent.object_offset,
+                              .object = objects_from_ + extent.object});
     }
     return found->second = model_.add(std::move(node));
   }
@@ -129,6 +137,7 @@ class Merge {
   TreeModel model_;
   const Tree* layer_ = nullptr;
   const Tree::Image* image_ = nullptr;
+  uint32_t objects_from_ = 0;         // where the layer's objects begin among the model's
   std::map<Ino, NodeIndex> shared_;   // nodes made from this layer's inodes, for hard links
   std::map<Ino, NodeIndex> targets_;  // of this layer's links away
   std::vector<LinkAway> links_away_;

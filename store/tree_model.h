@@ -27,14 +27,15 @@ struct TreeNode {
   uint32_t device_major = 0;
   uint32_t device_minor = 0;
   uint64_t size = 0;
-  std::string target;  // of a symlink, or the path of a link away
-  std::vector<Extent> extents;
+  std::string target;                // of a symlink, or the path of a link away
+  std::vector<LayerExtent> extents;  // of TreeModel::objects
   std::map<std::string, NodeIndex, std::less<>> children;
   NodeIndex parent = root_node;  // directories
 };
 
 struct TreeModel {
   std::vector<TreeNode> nodes;
+  std::vector<ObjectId> objects;  // one may be there more than once; not all need be used
 
   TreeModel();
   NodeIndex add(TreeNode node);

@@ -16,7 +16,10 @@ namespace {
 
 class Layout {
  public:
-  explicit Layout(const TreeModel& model) : model_(model), inos_(model.nodes.size(), no_ino) {}
+  explicit Layout(const TreeModel& model)
+      : model_(model),
+        inos_(model.nodes.size(), no_ino),
+        object_records_(model.objects.size(), no_record) {}
 
   Result<std::vector<std::byte>> run() {
     number();
@@ -107,18 +110,26 @@ class Layout {
   void write_extents(const TreeNode& node, TreeInodeRecord& inode) {
     inode.first = static_cast<uint32_t>(extents_.size());
     inode.count = static_cast<uint32_t>(node.extents.size());
-    for (const Extent& extent : node.extents) {
-      auto [found, fresh] = object_index_.try_emplace(extent.object, objects_.size());
-      if (fresh) {
-        TreeObjectRecord record;
-        std::memcpy(record.sha256, extent.object.sha256.bytes.data(), sizeof record.sha256);
-        record.xxh3_low = extent.object.xxh3_low;
-        record.xxh3_high = extent.object.xxh3_high;
-        objects_.push_back(record);
-      }
-      extents_.push_back({extent.file_offset, extent.length, static_cast<uint32_t>(found->second),
+    for (const LayerExtent& extent : node.extents) {
+      extents_.push_back({extent.file_offset, extent.length, object_record(extent.object),
                           static_cast<uint32_t>(extent.object_offset)});
     }
+  }
+
+  uint32_t object_record(uint32_t object) {
+    CHECK(object < model_.objects.size());
+    uint32_t& place = object_records_[object];
+    if (place != no_record) return place;
+    const ObjectId& id = model_.objects[object];
+    auto [found, fresh] = object_index_.try_emplace(id, objects_.size());
+    if (fresh) {
+      TreeObjectRecord record;
+      std::memcpy(record.sha256, id.sha256.bytes.data(), sizeof record.sha256);
+      record.xxh3_low = id.xxh3_low;
+      record.xxh3_high = id.xxh3_high;
+      objects_.push_back(record);
+    }
+    return place = static_cast<uint32_t>(found->second);
   }
 
   void write_xattrs(const TreeNode& node, TreeInodeRecord& inode) {
@@ -174,9 +185,12 @@ class Layout {
     return image;
   }
 
+  static constexpr uint32_t no_record = UINT32_MAX;
+
   const TreeModel& model_;
-  std::vector<Ino> inos_;         // of each node
-  std::vector<NodeIndex> order_;  // of each ino - 1
+  std::vector<Ino> inos_;                 // of each node
+  std::vector<uint32_t> object_records_;  // of each of the model's objects
+  std::vector<NodeIndex> order_;          // of each ino - 1
   std::vector<std::vector<TreeAliasRecord>> names_;
   std::vector<TreeInodeRecord> inodes_;
   std::vector<TreeEntryRecord> entries_;

@@ -122,20 +122,20 @@ TEST(TarSparseTest, aMapThatCannotBeIsRefused) {
 }
 
 TEST(TarSparseTest, storedExtentsAreSpreadOverTheSegments) {
-  store::ObjectId first{.sha256 = {}, .xxh3_low = 1};
-  store::ObjectId second{.sha256 = {}, .xxh3_low = 2};
+  constexpr uint32_t first = 1;
+  constexpr uint32_t second = 2;
   // 100 stored bytes: an object of 40, a hole of 20, an object of 40.
-  const store::Extent stored[] = {{0, 40, 0, first}, {60, 40, 7, second}};
+  const store::LayerExtent stored[] = {{0, 40, 0, first}, {60, 40, 7, second}};
   const std::vector<SparseSegment> segments = {{0, 10}, {1000, 0}, {1000, 60}, {5000, 30}};
   auto extents = spread(segments, stored);
-  const store::Extent expected[] = {
+  const store::LayerExtent expected[] = {
       {0, 10, 0, first}, {1000, 30, 10, first}, {1050, 10, 7, second}, {5000, 30, 17, second}};
   ASSERT_EQ(extents.size(), std::size(expected));
   for (size_t i = 0; i < extents.size(); ++i) {
     EXPECT_EQ(extents[i].file_offset, expected[i].file_offset) << i;
     EXPECT_EQ(extents[i].length, expected[i].length) << i;
     EXPECT_EQ(extents[i].object_offset, expected[i].object_offset) << i;
-    EXPECT_EQ(extents[i].object.xxh3_low, expected[i].object.xxh3_low) << i;
+    EXPECT_EQ(extents[i].object, expected[i].object) << i;
   }
 }
 

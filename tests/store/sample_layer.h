@@ -65,7 +65,7 @@ class SampleLayer {
         rest = rest.subspan(piece.size());
       }
       FileContent content = TRY(layer.end_file());
-      TRY(layer.tree().add_file(entry.path, attr_of(0644), content.size, content.extents));
+      TRY(layer.tree().add_file(entry.path, attr_of(0644), std::move(content)));
     }
     return layer.inline_bytes(std::as_bytes(std::span(std::string_view("end\n"))));
   }

@@ -86,7 +86,7 @@ class Mirror {
       must(layer_.begin_file(text.size()), "file");
       must(layer_.file_bytes(std::as_bytes(std::span(text))), "file");
       auto content = must(layer_.end_file(), "file");
-      must(tree.add_file(relative, attr, content.size, content.extents), "file");
+      must(tree.add_file(relative, attr, std::move(content)), "file");
     } else if (S_ISLNK(status.st_mode)) {
       must(tree.add_symlink(relative, attr, fs::read_symlink(path).string()), "symlink");
     } else {
