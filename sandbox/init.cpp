@@ -10,6 +10,7 @@
 #include "base/sys_file.h"
 #include "base/sys_process.h"
 #include "sandbox/channel.h"
+#include "sandbox/command_line.h"
 #include "sandbox/identity.h"
 
 namespace lyr::sandbox {
@@ -42,6 +43,7 @@ void run_under_init(const Process& process, Fd channel) {
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, nullptr);
+  rename_process("lyr-init");
   auto program = sys::clone_process();
   if (!program) {
     static_cast<void>(

@@ -16,6 +16,7 @@
 #include "base/sys_socket.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/channel.h"
+#include "sandbox/command_line.h"
 #include "sandbox/id_map.h"
 #include "sandbox/identity.h"
 #include "sandbox/preparation.h"
@@ -115,6 +116,7 @@ Result<> settle(Guest& guest, const Fd& channel) {
     if (ready) ready = move_up(*fd);
   }
   reset_inherited_state();
+  rename_process("lyr-exec");
   if (ready) ready = enter_namespaces(guest);
   if (!ready) give_up(channel, ready.error());
   auto program = sys::clone_process(CLONE_PARENT);

@@ -82,6 +82,17 @@ TEST_P(Program, InitReapsAndForwards) {
   EXPECT_TRUE(text.starts_with("143")) << text;
 }
 
+TEST_P(Program, InitDoesNotShowTheCommandThatStartedIt) {
+  Spec container = spec();
+  container.init = true;
+  auto ran = shell(container,
+                   "busybox tr '\\0' ' ' </proc/1/cmdline; busybox cat /proc/1/comm; "
+                   "busybox tr '\\0' ' ' </proc/$$/cmdline");
+  EXPECT_TRUE(ran.out.starts_with("lyr-init ")) << ran.out;
+  EXPECT_NE(ran.out.find("lyr-init\n"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("busybox"), std::string::npos) << ran.out;
+}
+
 TEST_P(Program, InitKeepsItsMemoryToItself) {
   Spec container = spec();
   container.init = true;
