@@ -26,19 +26,16 @@ struct Target {
   sandbox::Process process;
 };
 
-int start_failure_code(const Error& error) {
-  if (std::string_view(error.call) != "exec") return 125;
-  return error.code == ENOENT ? 127 : 126;
-}
-
+// Docker's codes: 127 for a program that is not there, 126 for whatever else keeps it from running.
 Outcome failed_start(const Error& error, const std::string& program) {
   Outcome outcome;
   outcome.failed_to_start = true;
-  outcome.exit_code = start_failure_code(error);
+  bool in_exec = std::string_view(error.call) == "exec";
+  outcome.exit_code = in_exec && error.code == ENOENT ? 127 : 126;
   outcome.message = describe(error);
+  if (in_exec) outcome.message = "exec " + program + ": " + outcome.message;
   if (outcome.exit_code == 127)
     outcome.message = "exec " + program + ": not found in the container";
-  if (outcome.exit_code == 126) outcome.message = "exec " + program + ": " + outcome.message;
   return outcome;
 }
 
@@ -90,7 +87,9 @@ Result<Outcome> Engine::exec(std::string_view name_or_id, const ExecOptions& opt
   auto user = TRY(resolve_user(target.info.options.user.value_or(""), accounts));
   auto map = TRY(choose_map());
   target.spec = TRY(make_spec(*state_, target.info, user, map.map));
-  target.process = TRY(make_exec_process(target.info, options, accounts));
+  auto process = make_exec_process(target.info, options, accounts);
+  if (!process) return failed_start(process.error(), options.command.front());
+  target.process = std::move(*process);
   target.process.outlives_creator = options.detach;  // the container's init inherits it
 
   AttachOptions session{.input = options.interactive,

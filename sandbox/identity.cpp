@@ -101,8 +101,11 @@ Result<> enter_working_directory(const Process& process) {
   if (!path.starts_with('/'))
     return fail_saying(EINVAL, "the working directory " + path + " is not an absolute path");
   Fd root = TRY(sys::open("/", O_PATH | O_DIRECTORY));
-  Fd directory = TRY(during("enter the working directory", directory_in_root(root, path)));
-  TRY(during("enter the working directory", sys::fchdir(directory)));
+  auto directory = sys::open_in_root(root, path.c_str(), O_PATH | O_DIRECTORY);
+  if (!directory && directory.error().code == ENOENT)
+    return fail_saying(ENOENT, "the working directory " + path + " is not in the container");
+  Fd opened = TRY(during("enter the working directory", about(std::move(directory), path)));
+  TRY(during("enter the working directory", sys::fchdir(opened)));
   auto where = TRY(sys::getcwd());
   if (!where.starts_with('/'))
     return fail_saying(EPERM, "the working directory " + path + " is outside the container");

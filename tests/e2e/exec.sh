@@ -9,6 +9,11 @@ prints "own /etc" lyr exec -e FROM=own -w /etc e sh -c 'echo $FROM $PWD'
 code 7 lyr exec e sh -c 'exit 7'
 code 127 lyr exec e no-such-program
 code 126 lyr exec e /etc/passwd
+code 126 lyr exec -w /not/there e true
+code 1 lyr exec e test -e /not
+code 126 lyr exec -w not/absolute e true
+code 126 lyr exec -u nobody-of-that-name e true
+has "$err" nobody-of-that-name
 code 137 lyr exec e sh -c 'kill -9 $$'
 same "$(echo piped | lyr exec -i e cat)" piped
 prints sleep lyr exec e cat /proc/1/comm

@@ -66,6 +66,14 @@ TEST_P(Join, HasItsOwnUserEnvironmentAndDirectory) {
             "ONLY=this\n/tmp\n" + ids + "\nexit 0");
 }
 
+TEST_P(Join, MakesNoWorkingDirectory) {
+  Spec container = spec();
+  Process process = container.process;
+  process.cwd = "/not/there";
+  EXPECT_EQ(joined(container, process, "pwd"),
+            "error  2 the working directory /not/there is not in the container");
+}
+
 TEST_P(Join, MissingProgramSaysSo) {
   Spec container = spec();
   Process process = container.process;
