@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdint>
+#include <cstdio>
 
 #include "base/sys_event.h"
 #include "base/sys_file.h"
@@ -19,6 +21,18 @@ namespace {
 constexpr size_t note_bytes_max = 64;
 
 bool privileged() { return ::geteuid() == 0; }
+
+// Where root's extended attributes ("trusted.") may be written: with the initial namespace's map of
+// all ids to themselves. lyr may be root of a container.
+bool in_initial_user_namespace() {
+  auto map = sys::read_file_at(sys::cwd(), "/proc/self/uid_map");
+  if (!map) return false;
+  unsigned long first = 1;
+  unsigned long host = 1;
+  unsigned long count = 0;
+  return std::sscanf(map->c_str(), "%lu %lu %lu", &first, &host, &count) == 3 && first == 0 &&
+         host == 0 && count == UINT32_MAX;
+}
 
 Result<> die_with_parent(pid_t parent) {
   TRY(sys::prctl(PR_SET_PDEATHSIG, SIGKILL));
@@ -38,7 +52,7 @@ Result<> run(const Roots& roots, const ContainerDirectory& directory, const Dige
   options.upper = TRY(sys::open_at(directory.persistent, "upper", O_RDONLY | O_DIRECTORY));
   options.work = TRY(sys::open_at(directory.persistent, "work", O_RDONLY | O_DIRECTORY));
   if (map.single) options.ownership = unionfs::Ownership::in_xattr;
-  options.trusted_xattrs = privileged();
+  options.trusted_xattrs = privileged() && in_initial_user_namespace();
   options.durable = durable;
   auto note = TRY(sys::receive_message(channel, note_bytes_max));
   if (note.fds.empty()) return {};  // the container came to nothing

@@ -16,8 +16,11 @@ namespace {
 
 // Root without a line in /etc/subuid: a range that no account, adduser (to 60000), subuid default
 // (100000..600100000), systemd-nspawn (524288..1879048191) or foreign-id range (from 2147352576)
-// takes, and that stays below 2^31, where some programs read ids as signed.
+// takes, and that stays below 2^31, where some programs read ids as signed. All of it, since images
+// have files and users beyond 65535 too.
 constexpr uint32_t own_range_first = 1879048192;
+constexpr uint32_t own_range_count = 2147352576 - own_range_first;
+constexpr uint32_t container_ids_max = own_range_count;
 constexpr size_t subid_file_bytes_max = 4 << 20;
 constexpr size_t passwd_bytes_max = 16 << 20;
 
@@ -54,9 +57,9 @@ std::vector<IdRange> subid_ranges(const char* path, const std::string& name) {
 std::vector<IdRange> laid_out(std::vector<IdRange> ranges, uint32_t next) {
   std::vector<IdRange> out;
   for (IdRange& range : ranges) {
-    if (next >= container_ids) break;
+    if (next >= container_ids_max) break;
     range.container = next;
-    range.count = std::min(range.count, container_ids - next);
+    range.count = std::min(range.count, container_ids_max - next);
     next += range.count;
     out.push_back(range);
   }
@@ -113,7 +116,7 @@ std::vector<IdRange> root_ranges(const char* subid_path, const char* own_path) {
   std::erase_if(listed, [&](const IdRange& range) { return !exists(range.host, range.count); });
   auto chosen = laid_out(std::move(listed), 0);
   if (mapped_from_zero(chosen) >= container_ids) return chosen;
-  if (exists(own_range_first, container_ids)) return {{0, own_range_first, container_ids}};
+  if (exists(own_range_first, own_range_count)) return {{0, own_range_first, own_range_count}};
   // Nested: all ids there are. Our root is no more than a container's root either.
   for (IdRange& range : own) range.host = range.container;
   std::erase_if(own, [](const IdRange& range) { return range.container >= container_ids; });
@@ -142,9 +145,10 @@ Result<ChosenIdMap> choose_id_map(bool force_single) {
     chosen.map.gids = root_ranges("/etc/subgid", "/proc/self/gid_map");
     if (chosen.map.uids.empty() || chosen.map.gids.empty())
       return fail_saying(EPERM, "no ids are mapped in our own user namespace");
-    if (!force_single) return chosen;
+    bool nested_in_one = mapped_from_zero(chosen.map.uids) == 1;
+    if (!force_single && !nested_in_one) return chosen;
     chosen.map = single_map(chosen.map.uids[0].host, chosen.map.gids[0].host);
-    chosen.why_single = "it was asked for";
+    chosen.why_single = force_single ? "it was asked for" : "lyr runs in a container of one id";
     return chosen;
   }
   std::string name = account_name();

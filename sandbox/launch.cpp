@@ -56,7 +56,9 @@ Result<> check_spec(const Spec& spec) {
   if (!uid || !gid)
     return fail_saying(EINVAL, "user " + std::to_string(spec.process.user.uid) + ":" +
                                    std::to_string(spec.process.user.gid) +
-                                   " is outside the ids mapped into the container");
+                                   " is outside the container's ids, 0 to " +
+                                   std::to_string(mapped_from_zero(spec.id_map.uids) - 1) +
+                                   " (as root, give it more in /etc/subuid and /etc/subgid)");
   return {};
 }
 

@@ -172,14 +172,14 @@ TEST_P(Program, TerminalIsTheContainersOwn) {
 
 TEST_P(Program, UserThatIsNotMappedIsRefusedOrRunsAsTheOneId) {
   Spec container = spec();
-  container.process.user = {70000, 70000, {}};
+  container.process.user = {2000000000, 2000000000, {}};
   auto ran = shell(container, "busybox id -u");
   if (GetParam() == Mode::single) {
     EXPECT_EQ(ran.out, "0\n");
     ASSERT_EQ(ran.warnings.size(), 1U);
-    EXPECT_NE(ran.warnings[0].find("70000"), std::string::npos);
+    EXPECT_NE(ran.warnings[0].find("2000000000"), std::string::npos);
   } else {
-    EXPECT_NE(ran.error.find("70000:70000 is outside"), std::string::npos) << ran.error;
+    EXPECT_NE(ran.error.find("2000000000:2000000000 is outside"), std::string::npos) << ran.error;
   }
 }
 
