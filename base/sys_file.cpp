@@ -57,6 +57,14 @@ struct ProcPath {
   char text[40];
 };
 
+// The xattr calls refuse O_PATH descriptors (EBADF); these are named by /proc/self/fd.
+template <class ByDescriptor, class ByPath>
+auto on_any(const Fd& fd, ByDescriptor by_descriptor, ByPath by_path) {
+  auto result = by_descriptor(fd.get());
+  if (result != -1 || errno != EBADF) return result;
+  return by_path(ProcPath(fd).text);
+}
+
 }  // namespace
 
 const Fd& cwd() {
@@ -316,38 +324,47 @@ Result<> flock(const Fd& fd, int operation) {
   return check(retry([&] { return ::flock(fd.get(), operation); }), "flock");
 }
 
-// The xattr calls go through /proc/self/fd, so that O_PATH descriptors serve too.
 Result<std::string> get_xattr(const Fd& fd, const char* name) {
-  ProcPath path(fd);
+  auto get = [&](char* to, size_t size) {
+    return on_any(
+        fd, [&](int number) { return ::fgetxattr(number, name, to, size); },
+        [&](const char* path) { return ::getxattr(path, name, to, size); });
+  };
   std::string value(256, '\0');
   for (;;) {
-    ssize_t length = ::getxattr(path.text, name, value.data(), value.size());
+    ssize_t length = get(value.data(), value.size());
     if (length >= 0) {
       value.resize(static_cast<size_t>(length));
       return value;
     }
     if (errno != ERANGE) return fail_errno("getxattr");
-    ssize_t wanted = ::getxattr(path.text, name, nullptr, 0);
+    ssize_t wanted = get(nullptr, 0);
     if (wanted == -1) return fail_errno("getxattr");
     value.resize(static_cast<size_t>(wanted) + 64);
   }
 }
 
 Result<> set_xattr(const Fd& fd, const char* name, std::string_view value, int flags) {
-  ProcPath path(fd);
-  return check(::setxattr(path.text, name, value.data(), value.size(), flags), "setxattr");
+  const char* bytes = value.data();
+  int result = on_any(
+      fd, [&](int number) { return ::fsetxattr(number, name, bytes, value.size(), flags); },
+      [&](const char* path) { return ::setxattr(path, name, bytes, value.size(), flags); });
+  return check(result, "setxattr");
 }
 
 Result<> remove_xattr(const Fd& fd, const char* name) {
-  ProcPath path(fd);
-  return check(::removexattr(path.text, name), "removexattr");
+  int result = on_any(
+      fd, [&](int number) { return ::fremovexattr(number, name); },
+      [&](const char* path) { return ::removexattr(path, name); });
+  return check(result, "removexattr");
 }
 
 Result<std::vector<std::string>> list_xattrs(const Fd& fd) {
-  ProcPath path(fd);
   std::string list(1024, '\0');
   for (;;) {
-    ssize_t length = ::listxattr(path.text, list.data(), list.size());
+    ssize_t length = on_any(
+        fd, [&](int number) { return ::flistxattr(number, list.data(), list.size()); },
+        [&](const char* path) { return ::listxattr(path, list.data(), list.size()); });
     if (length >= 0) {
       list.resize(static_cast<size_t>(length));
       break;

@@ -163,6 +163,7 @@ Result<> Union::copy_up(Node& node, bool with_content) {
   auto status = TRY(sys::stat_at(copy.work(), copy.name()));
   TRY(place_copy(node, std::move(copy), names));
   node.in_upper = true;
+  node.no_xattrs = lower_->xattr_count(node.lower) == 0;
   node.upper_ino = status.st_ino;
   nodes_.index(node);
   // Names that nobody had looked up are how the object is reached from now on: a file whose known
@@ -180,6 +181,7 @@ Result<> Union::copy_up_directory(Node& directory) {
   Temporary copy = TRY(build_copy(directory, true));
   TRY(place_copy(directory, std::move(copy), {link}));
   directory.in_upper = true;
+  directory.no_xattrs = lower_->xattr_count(directory.lower) == 0;
   return {};
 }
 

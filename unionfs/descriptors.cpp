@@ -46,6 +46,7 @@ Result<SharedFd> Union::directory_fd(Node& directory) {
 Result<SharedFd> Union::object(Node& node) {
   if (node.type == S_IFDIR) return directory_fd(node);
   if (node.held) return node.held;
+  if (node.data) return node.data;
   SharedFd parent = upper_.work();
   std::string name = node.orphan;
   if (!node.links.empty()) {

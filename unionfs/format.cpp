@@ -43,7 +43,10 @@ Result<Marks> read_marks(const Fd& fd) {
   if (!names) return Failure(std::move(names).error());
   for (const std::string& name : *names) {
     std::string_view mark = mark_of(name);
-    if (mark.empty()) continue;
+    if (mark.empty()) {
+      marks.others |= !is_internal_xattr(name);
+      continue;
+    }
     take_mark(marks, mark, TRY(sys::get_xattr(fd, name.c_str())));
   }
   return marks;

@@ -41,6 +41,7 @@ struct Marks {
   std::string redirect;         // empty: none
   store::Ino lower_ino = store::no_ino;
   bool whiteout = false;
+  bool others = false;  // there are attributes that are the container's
 };
 // `fd` may be O_PATH. A file system without xattrs has no marks.
 Result<Marks> read_marks(const Fd& fd);

@@ -57,6 +57,7 @@ struct Node {
   Ino lower = no_ino;  // a directory's merged lower one; a file's content until it is in the upper,
                        // and its identity after
   bool in_upper = false;
+  bool no_xattrs = false;   // the upper object has none that the container may see
   uint64_t upper_ino = 0;   // of the upper object, for files
   std::vector<Link> links;  // names we know; none: unlinked
   SharedFd held;            // the upper object of a file without names, or a directory's descriptor

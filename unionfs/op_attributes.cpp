@@ -9,12 +9,13 @@
 
 namespace lyr::unionfs {
 
-// Where an upper object can be named for calls that take no O_PATH descriptor.
+// How an upper object is reached: by a descriptor that is open anyway, else by its name.
 Result<Union::Place> Union::place(Node& node) {
   Place place;
   if (node.type == S_IFDIR) {
-    place.directory = TRY(directory_fd(node));
-    place.name = ".";
+    place.open = TRY(directory_fd(node));
+  } else if (node.data) {
+    place.open = node.data;
   } else if (!node.links.empty()) {
     place.directory = TRY(directory_fd(*node.links.front().parent));
     place.name = node.links.front().name;
@@ -22,22 +23,39 @@ Result<Union::Place> Union::place(Node& node) {
     place.directory = upper_.work();
     place.name = node.orphan;
   } else {
-    // Without a name: through its descriptor's magic link.
+    // Without a name, and O_PATH: through its descriptor's magic link.
     place.directory = proc_fds_;
     place.name = std::to_string(node.held->get());
-    place.by_descriptor = true;
+    place.follow = true;
   }
   return place;
 }
 
-Result<> Union::change_owner(Node& node, const Place& place, const AttributeChange& change) {
+Result<struct stat> Union::stat_at(const Place& place) {
+  if (place.open) return sys::stat(*place.open);
+  return sys::stat_at(*place.directory, place.name.c_str(), place.flags());
+}
+
+Result<> Union::change_owner(const Place& place, const AttributeChange& change) {
   if (!change.uid && !change.gid) return {};
   if (ownership_ == Ownership::in_xattr) return {};  // there is one owner
   auto uid = static_cast<uid_t>(change.uid.value_or(UINT32_MAX));
   auto gid = static_cast<gid_t>(change.gid.value_or(UINT32_MAX));
-  static_cast<void>(node);
-  return sys::chown_at(*place.directory, place.name.c_str(), uid, gid,
-                       place.by_descriptor ? 0 : AT_SYMLINK_NOFOLLOW);
+  if (place.open) return sys::chown(*place.open, uid, gid);
+  return sys::chown_at(*place.directory, place.name.c_str(), uid, gid, place.flags());
+}
+
+Result<> Union::change_mode(const Place& place, uint32_t mode) {
+  if (place.open) return sys::chmod(*place.open, mode);
+  return sys::chmod_at(*place.directory, place.name.c_str(), mode);
+}
+
+Result<> Union::change_times(const Place& place, const AttributeChange& change) {
+  if (!change.atime && !change.mtime) return {};
+  struct timespec keep{0, UTIME_OMIT};
+  struct timespec times[2] = {change.atime.value_or(keep), change.mtime.value_or(keep)};
+  if (place.open) return sys::utimens(*place.open, times);
+  return sys::utimens_at(*place.directory, place.name.c_str(), times, place.flags());
 }
 
 Result<Found> Union::setattr(uint64_t id, const AttributeChange& change) {
@@ -46,24 +64,17 @@ Result<Found> Union::setattr(uint64_t id, const AttributeChange& change) {
   // Nothing else can fail after its content is given up.
   bool emptied = change.size && *change.size == 0 && !change.mode && !change.uid && !change.gid;
   TRY(copy_up(*node, !emptied));
-  auto where = TRY(place(*node));
   std::scoped_lock time_lock(time_mutex(id));
-  TRY(change_owner(*node, where, change));
-  if (change.mode && node->type != S_IFLNK) {
-    TRY(sys::chmod_at(*where.directory, where.name.c_str(), *change.mode & 07777));
-  }
   if (change.size) {
     auto fd = TRY(data_fd(*node));
     if (change.drop_privileges) TRY(drop_privilege_bits(*fd));
-    TRY(sys::truncate(*fd, *change.size));
   }
-  if (change.atime || change.mtime) {
-    struct timespec keep{0, UTIME_OMIT};
-    struct timespec times[2] = {change.atime.value_or(keep), change.mtime.value_or(keep)};
-    TRY(sys::utimens_at(*where.directory, where.name.c_str(), times,
-                        where.by_descriptor ? 0 : AT_SYMLINK_NOFOLLOW));
-  }
-  return describe(*node);
+  auto where = TRY(place(*node));
+  TRY(change_owner(where, change));
+  if (change.mode && node->type != S_IFLNK) TRY(change_mode(where, *change.mode & 07777));
+  if (change.size) TRY(sys::truncate(*where.open, *change.size));
+  TRY(change_times(where, change));
+  return describe(*node, shown(*node, TRY(stat_at(where))));
 }
 
 Result<std::string> Union::get_xattr(uint64_t id, const std::string& name) {
@@ -72,7 +83,7 @@ Result<std::string> Union::get_xattr(uint64_t id, const std::string& name) {
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
   if (node->in_upper) {
-    if (node->type == S_IFLNK) return fail(ENODATA, "getxattr");
+    if (node->type == S_IFLNK || node->no_xattrs) return fail(ENODATA, "getxattr");
     auto fd = TRY(object(*node));
     return sys::get_xattr(*fd, name.c_str());
   }
@@ -91,7 +102,7 @@ Result<std::vector<std::string>> Union::list_xattrs(uint64_t id) {
     for (uint32_t i = 0; i < lower_->xattr_count(node->lower); ++i) {
       names.emplace_back(lower_->xattr(node->lower, i).name);
     }
-  } else if (node->type != S_IFLNK) {
+  } else if (node->type != S_IFLNK && !node->no_xattrs) {
     auto fd = TRY(object(*node));
     names = TRY(sys::list_xattrs(*fd));
   }
@@ -107,6 +118,7 @@ Result<> Union::set_xattr(uint64_t id, const std::string& name, std::string_view
   if (node->type == S_IFLNK) return fail(EPERM, "setxattr");
   TRY(copy_up(*node));
   auto fd = TRY(object(*node));
+  node->no_xattrs = false;
   return sys::set_xattr(*fd, name.c_str(), value, flags);
 }
 

@@ -8,26 +8,70 @@
 
 namespace lyr::unionfs {
 
-// The new object's owner is the caller; a set-group-id directory passes its group on.
-Result<> Union::own(const Fd& directory, const char* name, Caller caller,
-                    const struct stat& parent) {
-  if (ownership_ == Ownership::in_xattr) return {};
-  uint32_t gid = (parent.st_mode & S_ISGID) != 0 ? parent.st_gid : caller.gid;
-  if (caller.uid == 0 && gid == 0) return {};
-  return sys::chown_at(directory, name, caller.uid, gid);
+namespace {
+
+// A file's descriptor is kept: what is new is about to be written.
+Result<Fd> make_file(const Fd& where, const char* name, uint32_t mode) {
+  return sys::open_at(where, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode & 07777);
 }
 
-// The mode comes after the owner, a change of which takes set-id bits away.
+Result<Fd> no_descriptor(Result<> made) {
+  if (!made) return std::unexpected(std::move(made).error());
+  return Fd();
+}
+
+}  // namespace
+
+// The new object's owner is the caller; a set-group-id directory passes its group on, and the bit
+// to directories. Mostly the kernel has made it like that already.
+Result<struct stat> Union::dress(const Fd& where, const char* name, const Fd& file,
+                                 const Creation& creation) {
+  auto look = [&] { return file.valid() ? sys::stat(file) : sys::stat_at(where, name); };
+  auto status = TRY(look());
+  bool changed = false;
+  bool inherits = (creation.parent.st_mode & S_ISGID) != 0;
+  uint32_t gid = inherits ? creation.parent.st_gid : creation.caller.gid;
+  bool owned = status.st_uid == creation.caller.uid && status.st_gid == gid;
+  if (ownership_ == Ownership::real && !owned) {
+    TRY(sys::chown_at(where, name, creation.caller.uid, gid));
+    changed = true;
+  }
+  // The mode comes after the owner, a change of which takes set-id bits away.
+  uint32_t mode = creation.mode & 07777;
+  if (S_ISDIR(creation.mode) && inherits) mode |= S_ISGID;
+  bool set_id = (mode & (S_ISUID | S_ISGID)) != 0;
+  if (!S_ISLNK(creation.mode) && ((status.st_mode & 07777) != mode || (changed && set_id))) {
+    TRY(sys::chmod_at(where, name, mode));
+    changed = true;
+  }
+  if (creation.opaque) {
+    Fd made = TRY(sys::open_at(where, name, O_RDONLY | O_DIRECTORY));
+    TRY(upper_.set_mark(made, opaque_mark, "y"));
+  }
+  return changed ? look() : Result<struct stat>(status);
+}
+
 template <class Make>
-Result<> Union::make_whole(const Fd& where, const char* name, const Creation& creation,
-                           const struct stat& parent, Make make) {
-  TRY(make(where, name));
-  TRY(own(where, name, creation.caller, parent));
-  uint32_t inherited = S_ISDIR(creation.mode) ? parent.st_mode & S_ISGID : 0;
-  if (!S_ISLNK(creation.mode)) TRY(sys::chmod_at(where, name, (creation.mode & 07777) | inherited));
-  if (!creation.opaque) return {};
-  Fd made = TRY(sys::open_at(where, name, O_RDONLY | O_DIRECTORY));
-  return upper_.set_mark(made, opaque_mark, "y");
+Result<Union::Made> Union::make_dressed(const Fd& where, const char* name, const Creation& creation,
+                                        Make make) {
+  Fd file = TRY(make(where, name));
+  auto status = dress(where, name, file, creation);
+  if (status) return Made{std::move(file), *status};
+  static_cast<void>(sys::remove_all_at(where, name));
+  return std::unexpected(std::move(status).error());
+}
+
+// Over a whiteout: made aside, so that no crash shows what it hides.
+template <class Make>
+Result<Union::Made> Union::make_over(const Fd& directory, const char* name,
+                                     const Creation& creation, Make make) {
+  Temporary aside = upper_.temporary();
+  auto made = TRY(make_dressed(aside.work(), aside.name(), creation, make));
+  // A directory replaces no whiteout: they change places.
+  unsigned flags = S_ISDIR(creation.mode) ? RENAME_EXCHANGE : 0;
+  TRY(sys::rename_at(aside.work(), aside.name(), directory, name, flags));
+  if (!S_ISDIR(creation.mode)) aside.placed();
+  return made;
 }
 
 template <class Make>
@@ -41,48 +85,63 @@ Result<Found> Union::create(uint64_t parent, std::string_view name, Caller calle
   if (directory->id != root_id && directory->links.empty()) return fail(ENOENT, "create");
   TRY(copy_up_directory(*directory));
   auto fd = TRY(directory_fd(*directory));
-  auto status = TRY(sys::stat(*fd));
   std::string text(name);
-  Creation creation{.caller = caller, .mode = mode, .opaque = false};
-  if (directory->directory->names.contains(name)) {  // a whiteout
-    // A directory over a name that the lower has must not merge with it.
-    creation.opaque = S_ISDIR(mode) && lower_has(*directory, name);
-    Temporary aside = upper_.temporary();
-    TRY(make_whole(aside.work(), aside.name(), creation, status, make));
-    // A directory replaces no whiteout: they change places.
-    unsigned flags = S_ISDIR(mode) ? RENAME_EXCHANGE : 0;
-    TRY(sys::rename_at(aside.work(), aside.name(), *fd, text.c_str(), flags));
-    if (!S_ISDIR(mode)) aside.placed();
-  } else {
-    auto made = make_whole(*fd, text.c_str(), creation, status, make);
-    if (!made && made.error().code != EEXIST)
-      static_cast<void>(sys::remove_all_at(*fd, text.c_str()));
-    TRY(std::move(made));
-  }
+  Creation creation;
+  creation.caller = caller;
+  creation.mode = mode;
+  creation.parent = TRY(sys::stat(*fd));
+  bool over_whiteout = directory->directory->names.contains(name);
+  // A directory over a name that the lower has must not merge with it.
+  creation.opaque = over_whiteout && S_ISDIR(mode) && lower_has(*directory, name);
+  auto made = TRY(over_whiteout ? make_over(*fd, text.c_str(), creation, make)
+                                : make_dressed(*fd, text.c_str(), creation, make));
   add_name(*directory, name, false);
-  Node* node = TRY(child(*directory, name));
-  if (node == nullptr) return fail(EIO, "create");
-  return found(*node);
+  Node& node = adopt(std::move(made));
+  nodes_.link(node, *directory, name);
+  return found(node);
+}
+
+// A node for what has just been made, of which all is known.
+Node& Union::adopt(Made made) {
+  Node& node = nodes_.make();
+  node.type = made.status.st_mode & S_IFMT;
+  node.in_upper = true;
+  node.no_xattrs = true;
+  node.upper_ino = made.status.st_ino;
+  node.ino = upper_ino_base + made.status.st_ino;
+  if (node.type == S_IFDIR) {
+    node.directory = std::make_unique<DirectoryState>();
+    node.directory->loaded = true;
+  }
+  nodes_.index(node);
+  if (made.file.valid()) {
+    node.data = std::make_shared<const Fd>(std::move(made.file));
+    remember_fd(node, true);
+  }
+  return node;
 }
 
 Result<Found> Union::mknod(uint64_t parent, std::string_view name, uint32_t mode, dev_t device,
                            Caller caller) {
   if (S_ISCHR(mode) && device == 0) return fail(EPERM, "mknod");  // that would be a whiteout
   auto make = [&](const Fd& where, const char* text) {
-    return sys::mknod_at(where, text, mode & S_IFMT, device);
+    if (S_ISREG(mode)) return make_file(where, text, mode);
+    return no_descriptor(sys::mknod_at(where, text, mode, device));
   };
   return create(parent, name, caller, mode, make);
 }
 
 Result<Found> Union::mkdir(uint64_t parent, std::string_view name, uint32_t mode, Caller caller) {
-  auto make = [&](const Fd& where, const char* text) { return sys::mkdir_at(where, text, 0700); };
+  auto make = [&](const Fd& where, const char* text) {
+    return no_descriptor(sys::mkdir_at(where, text, mode & 07777));
+  };
   return create(parent, name, caller, S_IFDIR | (mode & 07777), make);
 }
 
 Result<Found> Union::symlink(uint64_t parent, std::string_view name, const char* target,
                              Caller caller) {
   auto make = [&](const Fd& where, const char* text) {
-    return sys::symlink_at(target, where, text);
+    return no_descriptor(sys::symlink_at(target, where, text));
   };
   return create(parent, name, caller, S_IFLNK, make);
 }
@@ -126,18 +185,13 @@ Result<Found> Union::tmpfile(uint64_t parent, uint32_t mode, Caller caller) {
   auto fd = TRY(directory_fd(*directory));
   auto status = TRY(sys::stat(*fd));
   Fd file = TRY(sys::open_unnamed(*upper_.work(), O_RDWR, 0600));
-  TRY(sys::chmod(file, mode & 07777));
   uint32_t gid = (status.st_mode & S_ISGID) != 0 ? status.st_gid : caller.gid;
   if (ownership_ == Ownership::real) TRY(sys::chown_at(file, "", caller.uid, gid, AT_EMPTY_PATH));
+  TRY(sys::chmod(file, mode & 07777));
   auto made = TRY(sys::stat(file));
-  Node& node = nodes_.make();
-  node.type = S_IFREG;
-  node.in_upper = true;
-  node.upper_ino = made.st_ino;
-  node.ino = upper_ino_base + made.st_ino;
-  node.held = std::make_shared<const Fd>(std::move(file));
+  Node& node = adopt({std::move(file), made});
+  node.held = node.data;
   ++held_count_;
-  nodes_.index(node);
   return found(node);
 }
 

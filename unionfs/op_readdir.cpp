@@ -26,7 +26,7 @@ Result<> Union::readdir(uint64_t id, uint64_t cookie, bool attributes,
     Entry entry{.name = name, .cookie = at, .found = {}};
     entry.found.attr.st_ino = node->ino;
     entry.found.attr.st_mode = node->type;
-    if (attributes) entry.found = TRY(describe(*node));
+    if (attributes) entry.found = describe(*node, TRY(attr(*node)));
     if (!each(entry)) return false;
     if (attributes) ++node->lookups;
     return true;

@@ -172,6 +172,7 @@ Result<> Union::describe_upper(Node& directory, std::string_view name, const Sho
   auto marks = S_ISLNK(status.st_mode) ? Result<Marks>(Marks{}) : read_marks(object);
   if (!marks) return std::unexpected(std::move(marks).error());
   fresh.in_upper = true;
+  fresh.no_xattrs = !marks->others;
   fresh.type = status.st_mode & S_IFMT;
   fresh.upper_ino = status.st_ino;
   fresh.ino = upper_ino_base + status.st_ino;
@@ -213,6 +214,7 @@ Result<Node*> Union::node_of(Node& directory, std::string_view name, const Shown
     node->ino = fresh.ino;
     node->lower = fresh.lower;
     node->in_upper = fresh.in_upper;
+    node->no_xattrs = fresh.no_xattrs;
     node->upper_ino = fresh.upper_ino;
     if (node->type == S_IFDIR) node->directory = std::make_unique<DirectoryState>();
     nodes_.index(*node);
@@ -222,25 +224,22 @@ Result<Node*> Union::node_of(Node& directory, std::string_view name, const Shown
 }
 
 Result<struct stat> Union::attr(Node& node) {
-  struct stat status{};
+  if (node.in_upper && node.held) return shown(node, TRY(sys::stat(*node.held)));
   if (node.in_upper) {
-    if (node.held) {
-      status = TRY(sys::stat(*node.held));
-    } else if (node.links.empty()) {
-      status = node.id == root_id ? TRY(sys::stat(*upper_.root()))
-                                  : TRY(sys::stat_at(*upper_.work(), node.orphan.c_str()));
-    } else {
-      auto fd = TRY(directory_fd(*node.links.front().parent));
-      status = TRY(sys::stat_at(*fd, node.links.front().name.c_str()));
-    }
-    if (node.type == S_IFDIR && node.lower != no_ino) status.st_nlink = 1;
-    if (!node.orphan.empty()) status.st_nlink -= 1;
-  } else {
-    store::TreeAttr lower = lower_->attr(node.lower);
-    status = stat_of_lower(lower);
-    if (lower.nlink > 1 && node.type != S_IFDIR) status.st_nlink = visible_links(node);
-    if (node.links.empty() && node.type != S_IFDIR) status.st_nlink = 0;
+    auto where = TRY(place(node));
+    return shown(node, TRY(stat_at(where)));
   }
+  store::TreeAttr lower = lower_->attr(node.lower);
+  struct stat status = stat_of_lower(lower);
+  if (lower.nlink > 1 && node.type != S_IFDIR) status.st_nlink = visible_links(node);
+  if (node.links.empty() && node.type != S_IFDIR) status.st_nlink = 0;
+  return shown(node, status);
+}
+
+// What the union says of an object that has this status itself.
+struct stat Union::shown(const Node& node, struct stat status) const {
+  if (node.in_upper && node.type == S_IFDIR && node.lower != no_ino) status.st_nlink = 1;
+  if (!node.orphan.empty()) status.st_nlink -= 1;
   if (ownership_ == Ownership::in_xattr) status.st_uid = status.st_gid = 0;
   status.st_ino = node.ino;
   if (node.type == S_IFDIR) {
@@ -251,16 +250,13 @@ Result<struct stat> Union::attr(Node& node) {
   return status;
 }
 
-Result<Found> Union::describe(Node& node) {
-  Found found;
-  found.attr = TRY(attr(node));
-  found.node = node.id;
-  found.attr_lasts = node.unsettled_until_ms == 0 || has_settled(node);
-  return found;
+Found Union::describe(Node& node, const struct stat& attr) {
+  bool lasts = node.unsettled_until_ms == 0 || has_settled(node);
+  return {.node = node.id, .attr = attr, .attr_lasts = lasts};
 }
 
 Result<Found> Union::found(Node& node) {
-  Found found = TRY(describe(node));
+  Found found = describe(node, TRY(attr(node)));
   ++node.lookups;
   return found;
 }
@@ -286,7 +282,7 @@ void Union::forget(uint64_t id, uint64_t count) {
 Result<Found> Union::getattr(uint64_t id) {
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
-  return describe(*node);
+  return describe(*node, TRY(attr(*node)));
 }
 
 Result<std::string> Union::readlink(uint64_t id) {

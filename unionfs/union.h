@@ -4,6 +4,7 @@
 // it, on descriptors that are shared while in use.
 #pragma once
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -117,7 +118,7 @@ class Union {
   Result<> describe_upper(Node& directory, std::string_view name, const Shown& shown, Node& fresh);
   Result<bool> is_whiteout(const Fd& directory, const std::string& name);
   Result<> dress_root();
-  Result<Found> describe(Node& node);
+  static Found describe(Node& node, const struct stat& attr);
   Result<Found> found(Node& node);  // counts a lookup
   bool lower_has(const Node& directory, std::string_view name) const;
   Result<bool> is_empty(Node& directory);
@@ -128,15 +129,15 @@ class Union {
 
   // The upper's objects.
   Result<SharedFd> directory_fd(Node& directory);
-  Result<SharedFd> object(Node& node);  // O_PATH
+  Result<SharedFd> object(Node& node);  // may be O_PATH
   Result<SharedFd> data_fd(Node& node);
   Result<struct stat> attr(Node& node);
+  struct stat shown(const Node& node, struct stat status) const;
   uint32_t visible_links(Node& node);
   Result<Node*> union_directory(Ino lower);
   Result<> find_moved();
   void keep_moved(Node& directory);
   void lose_moved(Node& directory);
-  Result<> own(const Fd& directory, const char* name, Caller caller, const struct stat& parent);
 
   // Copy-up.
   Result<> copy_up(Node& node, bool with_content = true);
@@ -152,10 +153,20 @@ class Union {
     Caller caller;
     uint32_t mode = 0;  // with its type
     bool opaque = false;
+    struct stat parent{};
   };
+  struct Made {
+    Fd file;  // of a regular file
+    struct stat status{};
+  };
+  Result<struct stat> dress(const Fd& where, const char* name, const Fd& file,
+                            const Creation& creation);
   template <class Make>
-  Result<> make_whole(const Fd& where, const char* name, const Creation& creation,
-                      const struct stat& parent, Make make);
+  Result<Made> make_dressed(const Fd& where, const char* name, const Creation& creation, Make make);
+  template <class Make>
+  Result<Made> make_over(const Fd& directory, const char* name, const Creation& creation,
+                         Make make);
+  Node& adopt(Made made);
   template <class Make>
   Result<Found> create(uint64_t parent, std::string_view name, Caller caller, uint32_t mode,
                        Make make);
@@ -172,14 +183,19 @@ class Union {
   Result<Content> locate(uint64_t id, bool to_write);  // takes the lock
 
   struct Place {
+    SharedFd open;  // null: by the name
     SharedFd directory;
     std::string name;
-    bool by_descriptor = false;  // the name is a link to follow
+    bool follow = false;  // the name is a link to the object
+    int flags() const { return follow ? 0 : AT_SYMLINK_NOFOLLOW; }
   };
   Result<Place> place(Node& node);
+  static Result<struct stat> stat_at(const Place& place);
   std::mutex& time_mutex(uint64_t node) { return time_mutexes_[node % time_mutexes_.size()]; }
   static Result<> drop_privilege_bits(const Fd& file);
-  Result<> change_owner(Node& node, const Place& place, const AttributeChange& change);
+  Result<> change_owner(const Place& place, const AttributeChange& change);
+  static Result<> change_mode(const Place& place, uint32_t mode);
+  static Result<> change_times(const Place& place, const AttributeChange& change);
 
   std::unique_ptr<Lower> lower_;
   Upper upper_;
