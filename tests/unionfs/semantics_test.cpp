@@ -446,5 +446,34 @@ TEST_F(Semantics, SetIdBits) {
   });
 }
 
+// A directory that passes its group on, and set-id bits from the start, by a user who is not root.
+TEST_F(Semantics, SetIdBitsOfWhatIsNew) {
+  for (const std::string& root : {mounted_->path(), plain_}) {
+    ASSERT_EQ(chown((root + "/d").c_str(), 7, 1000), 0);
+    ASSERT_EQ(chmod((root + "/d").c_str(), 02777), 0);
+    fs::remove(root + "/d/name");
+  }
+  compare([](const std::string& root) {
+    pid_t child = fork();
+    if (child == 0) {
+      bool good = setgid(1001) == 0 && setuid(1001) == 0;
+      umask(0);
+      std::string directory = root + "/d";
+      good &= open((directory + "/file").c_str(), O_WRONLY | O_CREAT, 04755) >= 0;
+      good &= open((directory + "/name").c_str(), O_WRONLY | O_CREAT, 0644) >= 0;  // was removed
+      good &= mkdir((directory + "/inside").c_str(), 0750) == 0;
+      good &= symlink("name", (directory + "/link").c_str()) == 0;
+      int unnamed = open(directory.c_str(), O_WRONLY | O_TMPFILE, 04711);
+      std::string shown = "/proc/self/fd/" + std::to_string(unnamed);
+      good &= linkat(AT_FDCWD, shown.c_str(), AT_FDCWD, (directory + "/unnamed").c_str(),
+                     AT_SYMLINK_FOLLOW) == 0;
+      _exit(good ? 0 : 1);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return std::to_string(status);
+  });
+}
+
 }  // namespace
 }  // namespace lyr::unionfs
