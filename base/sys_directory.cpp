@@ -90,24 +90,24 @@ Result<std::string> read_file_at(const Fd& dir, const char* path, size_t bytes_m
   }
 }
 
-Result<> replace_file_at(const Fd& dir, const char* path, std::string_view text, mode_t mode,
-                         bool durable) {
+Result<> replace_file_at(const Fd& dir, const char* path, std::string_view text, mode_t mode) {
   std::string beside = std::string(path) + ".new." + std::to_string(::getpid());
   Fd file = TRY(
       about(open_at(dir, beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode), beside));
   auto written = write_all(file, text);
-  if (written && durable) written = fsync(file);
   if (written) written = rename_at(dir, beside.c_str(), dir, path);
   if (!written) {
     static_cast<void>(unlink_at(dir, beside.c_str()));
     return about(std::move(written), path);
   }
-  if (!durable) return {};
-  std::string parent(path);
-  size_t slash = parent.rfind('/');
-  parent = slash == std::string::npos ? "." : parent.substr(0, slash + 1);
-  Fd parent_dir = TRY(open_at(dir, parent.c_str(), O_RDONLY | O_DIRECTORY));
-  return fsync(parent_dir);
+  return {};
+}
+
+Result<> make_durable_at(const Fd& dir, const char* name) {
+  Fd file = TRY(about(open_at(dir, name, O_RDONLY | O_NOFOLLOW), name));
+  TRY(about(fsync(file), name));
+  Fd readable = TRY(open_at(dir, ".", O_RDONLY | O_DIRECTORY));
+  return fsync(readable);
 }
 
 Mapping& Mapping::operator=(Mapping&& other) noexcept {

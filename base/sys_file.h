@@ -118,10 +118,11 @@ Result<> read_directory(const Fd& dir, const std::function<bool(const DirectoryE
 
 // The whole of a small file: EFBIG past `bytes_max`.
 Result<std::string> read_file_at(const Fd& dir, const char* path, size_t bytes_max = 16 << 20);
-// Writes a new file beside `path` and renames it over: readers see the old or the new, whole.
-// `durable`: fsync of file and directory before it returns.
-Result<> replace_file_at(const Fd& dir, const char* path, std::string_view text, mode_t mode,
-                         bool durable = false);
+// Writes a new file beside `path` and renames it over: readers see the old or the new, whole. After
+// a power cut it may be empty, until make_durable_at().
+Result<> replace_file_at(const Fd& dir, const char* path, std::string_view text, mode_t mode);
+// The file `name` in `dir` and its name outlive a power cut from here on.
+Result<> make_durable_at(const Fd& dir, const char* name);
 
 // A read-only or shared mapping of a file; unmapped when it goes. Move-only.
 class Mapping {

@@ -63,4 +63,9 @@ Result<ContainerInfo> Engine::create(std::string_view image, const CreateOptions
   return info;
 }
 
+Result<> Engine::make_durable(const ContainerInfo& info) {
+  auto directory = TRY(open_container(*state_, info.id));
+  return make_container_durable(directory.persistent);
+}
+
 }  // namespace lyr::engine

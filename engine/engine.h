@@ -161,7 +161,9 @@ class Engine {
   Result<std::vector<ContainerInfo>> containers();
   Result<ContainerInfo> find(std::string_view name_or_id);
 
+  // A container of the image. It outlives a power cut once it was started, or with make_durable().
   Result<ContainerInfo> create(std::string_view image, const CreateOptions& options);
+  Result<> make_durable(const ContainerInfo& info);
   // Starts it and returns when it runs (or failed to); attaches from its first byte when `attach`
   // is given.
   Result<Outcome> start(std::string_view name_or_id, const std::optional<AttachOptions>& attach);

@@ -158,11 +158,13 @@ void identity_from_json(const Json& json, ProcessIdentity& identity) {
   json.at("boot_id").get_to(identity.boot_id);
 }
 
-// The file's JSON; absent when there is no file.
+// The file's JSON; absent when there is no file, or an empty one: a power cut leaves that of a file
+// that was replaced and not yet on disk.
 Result<std::optional<Json>> read_json(const Fd& directory, const char* name) {
   auto text = sys::read_file_at(directory, name, record_bytes_max);
   if (!text && text.error().code == ENOENT) return std::nullopt;
   if (!text) return std::unexpected(std::move(text).error());
+  if (text->empty()) return std::nullopt;
   Json json = Json::parse(*text, nullptr, false);
   auto version = json.find("version");  // of no object: none
   if (json.is_discarded() || version == json.end() || *version != record_version) {
@@ -184,7 +186,11 @@ Result<> write_container(const Fd& persistent, const ContainerInfo& info) {
   json["created_unix_ns"] = info.created_unix_ns;
   json["warnings"] = info.warnings;
   json["options"] = options_to_json(info.options);
-  return sys::replace_file_at(persistent, container_file, dump(json), 0600, true);
+  return sys::replace_file_at(persistent, container_file, dump(json), 0600);
+}
+
+Result<> make_container_durable(const Fd& persistent) {
+  return sys::make_durable_at(persistent, container_file);
 }
 
 Result<ContainerInfo> read_container(const Fd& persistent) {

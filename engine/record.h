@@ -3,7 +3,8 @@
 //   $root/containers/ID/container.json   what it is; never changes
 //   $root/containers/ID/exit.json        how its last run ended
 //   $run_root/containers/ID/state.json   who runs it now
-// Each is replaced whole. EUCLEAN: not one of ours.
+// Each is replaced whole; one that a power cut emptied is as one that was never written. EUCLEAN:
+// not one of ours.
 #pragma once
 
 #include <optional>
@@ -31,6 +32,8 @@ struct RunRecord {
 };
 
 Result<> write_container(const Fd& persistent, const ContainerInfo& info);
+// What write_container() wrote outlives a power cut from here on.
+Result<> make_container_durable(const Fd& persistent);
 Result<ContainerInfo> read_container(const Fd& persistent);  // the unchanging part
 Result<> write_exit(const Fd& persistent, const ExitRecord& record);
 Result<std::optional<ExitRecord>> read_exit(const Fd& persistent);

@@ -42,6 +42,9 @@ Result<Outcome> Engine::start(std::string_view name_or_id,
     task.client = std::move(theirs);
   }
   TRY(fork_supervisor(*state_, std::move(task)));
+  // While it starts. What is removed at its end need not outlive anything.
+  Result<> durable;
+  if (info.status == Status::created && !info.options.auto_remove) durable = make_durable(info);
   auto report = TRY(receive_report(status));
   if (!report.started) {
     Outcome failed;
@@ -49,6 +52,9 @@ Result<Outcome> Engine::start(std::string_view name_or_id,
     failed.message = report.message;
     failed.failed_to_start = true;
     return failed;
+  }
+  if (!durable) {
+    report.message += "a power cut may take it away: " + describe(durable.error()) + "\n";
   }
   if (!client) {
     Outcome outcome;

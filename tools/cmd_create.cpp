@@ -18,6 +18,7 @@ class CreateAction : public Action {
   Result<int> run(Context& context) override {
     auto* engine = TRY(context.engine());
     auto info = TRY(create_container(*engine, flags_, rest));
+    TRY(engine->make_durable(info));
     std::printf("%s\n", info.id.c_str());
     return 0;
   }

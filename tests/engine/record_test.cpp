@@ -135,12 +135,32 @@ void expect_damaged(const Scratch& scratch, const std::string& text, const std::
 
 TEST(Record, WhatIsNoRecordIsRefused) {
   Scratch scratch;
-  for (const char* text : {"", "{", "[]", "null", "7", "\"version\"", "{}", "{\"version\":\"1\"}",
-                           "{\"version\":null}", "{\"version\":2}", "{\"version\":1}",
-                           "{\"version\":1.5}", "{\"version\":1}trailing"}) {
+  for (const char* text :
+       {"{", "[]", "null", "7", "\"version\"", "{}", "{\"version\":\"1\"}", "{\"version\":null}",
+        "{\"version\":2}", "{\"version\":1}", "{\"version\":1.5}", "{\"version\":1}trailing"}) {
     expect_damaged(scratch, text, text);
   }
   expect_damaged(scratch, std::string(4096, '\0'), "zeros, as a power cut leaves");
+}
+
+TEST(Record, OneThatAPowerCutEmptiedWasNeverWritten) {
+  Scratch scratch;
+  for (const char* name : {"container.json", "exit.json", "state.json"}) scratch.write(name, "");
+  auto container = read_container(scratch.directory());
+  ASSERT_FALSE(container);
+  EXPECT_EQ(container.error().code, ENOENT);
+  EXPECT_FALSE(read_exit(scratch.directory()).value());
+  EXPECT_FALSE(read_run(scratch.directory()).value());
+}
+
+TEST(Record, WhatIsMadeDurableStaysAsItWas) {
+  Scratch scratch;
+  auto missing = make_container_durable(scratch.directory());
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, ENOENT);
+  ASSERT_TRUE(write_container(scratch.directory(), sample()));
+  ASSERT_TRUE(make_container_durable(scratch.directory()));
+  EXPECT_EQ(scratch.read("container.json"), text_of(sample()));
 }
 
 TEST(Record, ARecordCutAnywhereIsRefused) {
