@@ -190,7 +190,7 @@ void SupervisedRun::finish() {
   end_.finished_unix_ns = sys::now_unix_ns();
   hub_->drain();
   server_->finish(server_end_ms);
-  static_cast<void>(sandbox::remove_cgroup(spec_));
+  static_cast<void>(container_->remove_cgroup());
   static_cast<void>(write_exit(directory_.persistent, end_));
   static_cast<void>(sys::unlink_at(directory_.runtime, "attach.sock"));
   static_cast<void>(sys::unlink_at(directory_.runtime, "state.json"));

@@ -28,9 +28,9 @@ bool is_safe_id(const std::string& id) {
 
 // Where lyr's directory may be in a hierarchy: the top, or else as high above us as we may write
 // (a delegated tree), down to our own cgroup.
-Result<std::vector<std::string>> bases(const CgroupHierarchy& hierarchy) {
+std::vector<std::string> bases(const MountTable& mounts, const CgroupHierarchy& hierarchy) {
   std::vector<std::string> found;
-  auto mount = TRY(find_cgroup_mount(hierarchy));
+  auto mount = mounts.find(hierarchy);
   if (!mount) return found;
   found.push_back(mount->directory);
   for (size_t slash = 0; slash != std::string::npos && hierarchy.path != "/";) {
@@ -42,10 +42,10 @@ Result<std::vector<std::string>> bases(const CgroupHierarchy& hierarchy) {
 }
 
 // Makes base/lyr/id and hands the path back; the error is that of the lowest base.
-Result<std::string> make_directory(const CgroupHierarchy& hierarchy, const std::string& id) {
-  auto candidates = TRY(bases(hierarchy));
+Result<std::string> make_directory(const MountTable& mounts, const CgroupHierarchy& hierarchy,
+                                   const std::string& id) {
   Result<std::string> made = fail(ENOENT, "find a cgroup mount");
-  for (const std::string& base : candidates) {
+  for (const std::string& base : bases(mounts, hierarchy)) {
     Fd directory = TRY(about(sys::open(base.c_str(), O_PATH | O_DIRECTORY), base));
     auto done = sys::mkdir_all_at(directory, "lyr/" + id, 0755);
     if (done) {
@@ -75,14 +75,15 @@ void warn_unset(const std::vector<Limit>& limits, const CgroupHierarchy* hierarc
   }
 }
 
-Result<> use_hierarchy(const CgroupHierarchy& hierarchy, const Spec& spec,
+Result<> use_hierarchy(const MountTable& mounts, const CgroupHierarchy& hierarchy, const Spec& spec,
                        const std::vector<Limit>& limits, Cgroups& cgroups,
                        std::vector<std::string>& warnings) {
-  auto made = make_directory(hierarchy, spec.id);
+  auto made = make_directory(mounts, hierarchy, spec.id);
   if (!made) {
     warn_unset(limits, &hierarchy, "no cgroup rights (" + describe(made.error()) + ")", warnings);
     return {};
   }
+  cgroups.made.push_back(*made);
   Fd directory = TRY(sys::open(made->c_str(), O_RDONLY | O_DIRECTORY));
   for (const Limit& limit : limits) {
     if (!hierarchy.unified && !wants(hierarchy, {limit})) continue;
@@ -102,11 +103,10 @@ Result<> use_hierarchy(const CgroupHierarchy& hierarchy, const Spec& spec,
 std::vector<std::string> existing(const Spec& spec) {
   std::vector<std::string> found;
   auto hierarchies = read_cgroup_hierarchies();
-  if (!hierarchies || !is_safe_id(spec.id)) return found;
+  auto mounts = MountTable::read();
+  if (!hierarchies || !mounts || !is_safe_id(spec.id)) return found;
   for (const CgroupHierarchy& hierarchy : *hierarchies) {
-    auto candidates = bases(hierarchy);
-    if (!candidates) continue;
-    for (const std::string& base : *candidates) {
+    for (const std::string& base : bases(*mounts, hierarchy)) {
       std::string path = base + "/lyr/" + spec.id;
       auto there = sys::exists_at(sys::cwd(), path.c_str());
       if (there && *there) found.push_back(path);
@@ -133,6 +133,21 @@ void kill_members(const std::string& path) {
   }
 }
 
+Result<> remove_directory(const std::string& path) {
+  auto removed = sys::unlink_at(sys::cwd(), path.c_str(), AT_REMOVEDIR);
+  for (int tries = 0; !removed && removed.error().code == EBUSY && tries < remove_tries_max;
+       ++tries) {
+    kill_members(path);
+    TRY(sys::nap(1));
+    removed = sys::unlink_at(sys::cwd(), path.c_str(), AT_REMOVEDIR);
+  }
+  if (!removed && removed.error().code != ENOENT) return about(std::move(removed), path);
+  // The last container takes lyr's own directory with it; ENOTEMPTY when it was not the last.
+  std::string parent = path.substr(0, path.rfind('/'));
+  static_cast<void>(sys::unlink_at(sys::cwd(), parent.c_str(), AT_REMOVEDIR));
+  return {};
+}
+
 }  // namespace
 
 Result<Cgroups> make_cgroups(const Spec& spec, std::vector<std::string>& warnings) {
@@ -140,11 +155,13 @@ Result<Cgroups> make_cgroups(const Spec& spec, std::vector<std::string>& warning
   if (!is_safe_id(spec.id)) return fail(EINVAL, "container id", spec.id);
   auto limits = limits_of(spec.resources);
   auto hierarchies = TRY(read_cgroup_hierarchies());
+  std::optional<MountTable> mounts;  // read when there is something to make
   std::vector<Limit> left = limits;
   for (const CgroupHierarchy& hierarchy : hierarchies) {
     if (hierarchy.unified && hierarchies.size() > 1) continue;  // hybrid: v1 has the controllers
     if (!hierarchy.unified && !wants(hierarchy, limits)) continue;
-    TRY(use_hierarchy(hierarchy, spec, limits, cgroups, warnings));
+    if (!mounts) mounts = TRY(MountTable::read());
+    TRY(use_hierarchy(*mounts, hierarchy, spec, limits, cgroups, warnings));
     std::erase_if(
         left, [&](const Limit& limit) { return hierarchy.unified || wants(hierarchy, {limit}); });
   }
@@ -164,9 +181,11 @@ Result<> enter_cgroups(const Cgroups& cgroups, pid_t pid) {
 Result<Cgroups> find_cgroups(const Spec& spec, pid_t first_process) {
   Cgroups cgroups;
   auto hierarchies = TRY(read_cgroup_hierarchies(first_process));
+  std::optional<MountTable> mounts;
   for (const CgroupHierarchy& hierarchy : hierarchies) {
     if (!hierarchy.path.ends_with("/lyr/" + spec.id)) continue;
-    auto mount = TRY(find_cgroup_mount(hierarchy));
+    if (!mounts) mounts = TRY(MountTable::read());
+    auto mount = mounts->find(hierarchy);
     auto directory = mount ? directory_of(*mount, hierarchy.path) : std::nullopt;
     if (!directory) return fail(ENOENT, "find the container's cgroup", hierarchy.path);
     if (hierarchy.unified) {
@@ -178,22 +197,12 @@ Result<Cgroups> find_cgroups(const Spec& spec, pid_t first_process) {
   return cgroups;
 }
 
-Result<> remove_cgroup(const Spec& spec) {
-  for (const std::string& path : existing(spec)) {
-    auto removed = sys::unlink_at(sys::cwd(), path.c_str(), AT_REMOVEDIR);
-    for (int tries = 0; !removed && removed.error().code == EBUSY && tries < remove_tries_max;
-         ++tries) {
-      kill_members(path);
-      TRY(sys::nap(1));
-      removed = sys::unlink_at(sys::cwd(), path.c_str(), AT_REMOVEDIR);
-    }
-    if (!removed && removed.error().code != ENOENT) return about(std::move(removed), path);
-    // The last container takes lyr's own directory with it; ENOTEMPTY when it was not the last.
-    std::string parent = path.substr(0, path.rfind('/'));
-    static_cast<void>(sys::unlink_at(sys::cwd(), parent.c_str(), AT_REMOVEDIR));
-  }
+Result<> remove_cgroups(const std::vector<std::string>& directories) {
+  for (const std::string& path : directories) TRY(remove_directory(path));
   return {};
 }
+
+Result<> remove_cgroup(const Spec& spec) { return remove_cgroups(existing(spec)); }
 
 Result<> kill_all(const Spec& spec, const Fd& container_pidfd) {
   if (container_pidfd) {
@@ -211,11 +220,13 @@ std::string describe_cgroups() {
   bool v1 = false;
   bool v2 = false;
   bool writable = false;
+  auto mounts = MountTable::read();
   for (const CgroupHierarchy& hierarchy : *hierarchies) {
-    auto candidates = bases(hierarchy);
-    if (!candidates || candidates->empty()) continue;
+    if (!mounts) break;
+    auto candidates = bases(*mounts, hierarchy);
+    if (candidates.empty()) continue;
     (hierarchy.unified ? v2 : v1) = true;
-    for (const std::string& base : *candidates) writable |= sys::is_writable(base.c_str());
+    for (const std::string& base : candidates) writable |= sys::is_writable(base.c_str());
   }
   if (!v1 && !v2) return "none (no cgroup file system is mounted)";
   std::string kind = v1 && v2 ? "hybrid" : v1 ? "v1" : "v2";

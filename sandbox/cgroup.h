@@ -17,6 +17,7 @@ struct Cgroups {
   Fd unified;                            // the v2 directory to be born in; empty on v1
   std::vector<std::string> directories;  // v1: to be entered by writing to cgroup.procs
   std::vector<std::string> hierarchies;  // of all of them, by CgroupHierarchy::directory_name()
+  std::vector<std::string> made;         // all that there is to remove in the end
 };
 
 // Makes what the limits need (on v2: always, where we may). A limit that cannot be set is a warning
@@ -24,7 +25,9 @@ struct Cgroups {
 Result<Cgroups> make_cgroups(const Spec& spec, std::vector<std::string>& warnings);
 // Moves `pid` (0: ourselves) into the v1 directories. On v2 it was born inside.
 Result<> enter_cgroups(const Cgroups& cgroups, pid_t pid);
-// Those of a running container, for another process of it.
+// Those of a running container, for another process of it. `made` stays empty.
 Result<Cgroups> find_cgroups(const Spec& spec, pid_t first_process);
+// Removes directories that make_cgroups() made, and kills what is in them. Absent is success.
+Result<> remove_cgroups(const std::vector<std::string>& directories);
 
 }  // namespace lyr::sandbox

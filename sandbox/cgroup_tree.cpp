@@ -73,14 +73,18 @@ Result<std::vector<CgroupHierarchy>> read_cgroup_hierarchies(pid_t pid) {
   return parse_hierarchies(("/proc/" + std::to_string(pid) + "/cgroup").c_str());
 }
 
-Result<std::optional<CgroupMount>> find_cgroup_mount(const CgroupHierarchy& hierarchy) {
-  std::string text =
-      TRY(sys::read_file_at(sys::cwd(), "/proc/self/mountinfo", proc_file_bytes_max));
-  for (const std::string& line : split(text, '\n')) {
+Result<MountTable> MountTable::read() {
+  MountTable table;
+  table.text_ = TRY(sys::read_file_at(sys::cwd(), "/proc/self/mountinfo", proc_file_bytes_max));
+  return table;
+}
+
+std::optional<CgroupMount> MountTable::find(const CgroupHierarchy& hierarchy) const {
+  for (const std::string& line : split(text_, '\n')) {
     auto fields = split(line, ' ');
     if (is_mount_of(fields, hierarchy)) return CgroupMount{fields[4], fields[3]};
   }
-  return std::optional<CgroupMount>();
+  return std::nullopt;
 }
 
 std::optional<std::string> directory_of(const CgroupMount& mount, const std::string& path) {

@@ -24,13 +24,22 @@ struct CgroupHierarchy {
 Result<std::vector<CgroupHierarchy>> read_cgroup_hierarchies();
 Result<std::vector<CgroupHierarchy>> read_cgroup_hierarchies(pid_t pid);
 
-// The directory where a hierarchy is mounted in our mount namespace, from /proc/self/mountinfo,
-// and the part of the hierarchy that is mounted there. Nothing: it is not mounted.
+// The directory where a hierarchy is mounted in our mount namespace, and the part of the hierarchy
+// that is mounted there.
 struct CgroupMount {
   std::string directory;  // "/sys/fs/cgroup/memory"
   std::string root;       // "/", or deeper inside a container
 };
-Result<std::optional<CgroupMount>> find_cgroup_mount(const CgroupHierarchy& hierarchy);
+// What is mounted now, as /proc/self/mountinfo has it: read once, asked for each hierarchy.
+class MountTable {
+ public:
+  static Result<MountTable> read();
+  // Nothing: it is not mounted.
+  std::optional<CgroupMount> find(const CgroupHierarchy& hierarchy) const;
+
+ private:
+  std::string text_;
+};
 // Where cgroup `path` of the hierarchy is in our mount namespace; nothing when it is not below it.
 std::optional<std::string> directory_of(const CgroupMount& mount, const std::string& path);
 

@@ -29,6 +29,7 @@ struct Launch::State {
   Fd user_namespace;
   Fd terminal;
   std::vector<std::string> warnings;
+  std::vector<std::string> cgroups;  // directories, to be removed
   bool ready = false;
   bool started = false;
 
@@ -36,7 +37,7 @@ struct Launch::State {
     if (started || child.pid <= 0) return;
     static_cast<void>(sys::pidfd_send_signal(child.pidfd, SIGKILL));
     static_cast<void>(sys::wait_pidfd(child.pidfd));
-    static_cast<void>(remove_cgroup(spec));
+    static_cast<void>(remove_cgroups(cgroups));
   }
 };
 
@@ -153,11 +154,12 @@ Result<Launch> Launch::begin(const Spec& spec, Stdio stdio) {
   auto preparation = TRY(prepare(spec, std::move(stdio)));
   auto cgroups = TRY(make_cgroups(spec, state->warnings));
   preparation.cgroups = cgroups.hierarchies;
+  state->cgroups = cgroups.made;
   auto [ours, theirs] = TRY(sys::socket_pair(SOCK_SEQPACKET));
   const Fd* cgroup = cgroups.unified ? &cgroups.unified : nullptr;
   auto child = clone_dumpable(namespaces_of(spec), cgroup);
   if (!child) {
-    static_cast<void>(remove_cgroup(spec));
+    static_cast<void>(remove_cgroups(cgroups.made));
     return explain_clone(child.error());
   }
   if (child->pid == 0) {
@@ -193,5 +195,7 @@ Result<> Launch::start() {
   state_->channel.reset();
   return {};
 }
+
+Result<> Launch::remove_cgroup() const { return remove_cgroups(state_->cgroups); }
 
 }  // namespace lyr::sandbox

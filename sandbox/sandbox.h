@@ -62,6 +62,8 @@ class Launch {
   // Lets it exec, and returns when it did. An Error's call is "exec" when only that failed: ENOENT
   // → 127, else 126.
   Result<> start();
+  // Removes what cgroups it has, once it ended.
+  Result<> remove_cgroup() const;
 
   struct State;
 
@@ -88,7 +90,7 @@ Result<> run_mapped(const IdMap& map, const std::function<Result<>()>& task);
 // Kills every process of the container's cgroup and pid namespace, and removes its cgroup. Absent
 // is success.
 Result<> kill_all(const Spec& spec, const Fd& container_pidfd);
-Result<> remove_cgroup(const Spec& spec);
+Result<> remove_cgroup(const Spec& spec);  // wherever it may be, for a launcher that was killed
 
 // How limits can be set here, for `lyr info`: "v1", "v2", "hybrid" or "none (why)".
 std::string describe_cgroups();
