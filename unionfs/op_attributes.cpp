@@ -8,6 +8,17 @@
 #include "unionfs/union.h"
 
 namespace lyr::unionfs {
+namespace {
+
+// After each unlink the kernel sends the times it has of the file, for the sake of its ctime. There
+// is nothing to keep, and an image's file need not be copied for it.
+bool changes_nothing(const AttributeChange& change, const struct stat& status) {
+  if (change.mode || change.uid || change.gid || change.size || change.atime) return false;
+  return !change.mtime || (change.mtime->tv_sec == status.st_mtim.tv_sec &&
+                           change.mtime->tv_nsec == status.st_mtim.tv_nsec);
+}
+
+}  // namespace
 
 // How an upper object is reached: by a descriptor that is open anyway, else by its name.
 Result<Union::Place> Union::place(Node& node) {
@@ -61,6 +72,10 @@ Result<> Union::change_times(const Place& place, const AttributeChange& change) 
 Result<Found> Union::setattr(uint64_t id, const AttributeChange& change) {
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
+  if (node->links.empty() && node->type != S_IFDIR) {
+    auto status = TRY(attr(*node));
+    if (changes_nothing(change, status)) return status;
+  }
   // Nothing else can fail after its content is given up.
   bool emptied = change.size && *change.size == 0 && !change.mode && !change.uid && !change.gid;
   TRY(copy_up(*node, !emptied));

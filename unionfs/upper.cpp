@@ -57,9 +57,14 @@ Result<Temporary> Upper::make_whiteout() {
   return made;
 }
 
+// A link costs less than an inode of its own: there is one for as many as the file system allows.
 Result<> Upper::whiteout_absent(const Fd& directory, const char* name) {
-  if (format_.device_whiteouts) return sys::mknod_at(directory, name, S_IFCHR, 0);
-  return whiteout_over(directory, name);
+  if (!format_.device_whiteouts) return whiteout_over(directory, name);
+  if (!whiteout_.empty() && sys::link_at(*work_, whiteout_.c_str(), directory, name)) return {};
+  TRY(sys::mknod_at(directory, name, S_IFCHR, 0));
+  std::string kept = "w" + std::to_string(++temporaries_);
+  if (sys::link_at(directory, name, *work_, kept.c_str())) whiteout_ = std::move(kept);
+  return {};
 }
 
 Result<> Upper::whiteout_over(const Fd& directory, const char* name) {

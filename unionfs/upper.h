@@ -65,6 +65,7 @@ class Upper {
   SharedFd work_;
   Format format_;
   uint64_t temporaries_ = 0;
+  std::string whiteout_;  // in the work directory: a device that others are links of; empty: none
 };
 
 // Whether an upper object with this status is a whiteout made as a device.

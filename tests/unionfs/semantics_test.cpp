@@ -115,6 +115,23 @@ TEST_F(Semantics, ManyOpenFilesOutliveTheirNames) {
   });
 }
 
+// How many bytes a process has written, to whatever it may be.
+uint64_t bytes_written(pid_t process) {
+  std::ifstream in("/proc/" + std::to_string(process) + "/io");
+  std::string word;
+  uint64_t bytes = 0;
+  while (in >> word) {
+    if (word == "wchar:") in >> bytes;
+  }
+  return bytes;
+}
+
+TEST_F(Semantics, RemovingCopiesNothing) {
+  uint64_t before = bytes_written(mounted_->server());
+  for (const char* name : {"/large", "/sparse", "/f"}) ASSERT_EQ(unlink(at(name).c_str()), 0);
+  EXPECT_LT(bytes_written(mounted_->server()) - before, 20000);  // replies
+}
+
 TEST_F(Semantics, SharedMappingsAndFilesAreOne) {
   compare([](const std::string& root) {
     std::string said;

@@ -37,6 +37,7 @@ class UnionMount {
   const std::string& upper() const { return upper_; }
   // What the servers of this mount were asked so far.
   const RequestCounts& counts() const { return *counts_; }
+  pid_t server() const { return server_; }
   // Unmounts, ends the server, and mounts the same upper again.
   void remount();
   void mount();
