@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -158,6 +159,12 @@ Result<> set_gids(gid_t gid) { return check(::syscall(SYS_setresgid, gid, gid, g
 
 Result<> set_hostname(std::string_view name) {
   return check(::sethostname(name.data(), name.size()), "sethostname");
+}
+
+Result<std::string> hostname() {
+  struct utsname names{};
+  TRY(check(::uname(&names), "uname"));
+  return std::string(names.nodename);
 }
 
 Result<> set_rlimit(int resource, const struct rlimit& limit) {

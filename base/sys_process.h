@@ -75,6 +75,7 @@ Result<> set_groups(std::span<const gid_t> groups);
 Result<> set_uids(uid_t uid);
 Result<> set_gids(gid_t gid);
 Result<> set_hostname(std::string_view name);
+Result<std::string> hostname();
 Result<> set_rlimit(int resource, const struct rlimit& limit);
 Result<struct rlimit> get_rlimit(int resource);
 // Of another process.

@@ -102,6 +102,10 @@ Result<Outcome> Engine::exec(std::string_view name_or_id, const ExecOptions& opt
   auto stdio = TRY(make_stdio(options, streams));
   auto joined = sandbox::join(target.spec, target.pidfd, target.process, std::move(stdio));
   if (!joined) return failed_start(joined.error(), options.command.front());
+  for (const std::string& warning : joined->warnings) {
+    std::string line = "lyr: warning: " + warning + "\n";
+    static_cast<void>(sys::write_all(sys::standard_error(), line));
+  }
   if (options.terminal) streams.terminal = std::move(joined->terminal);
   if (options.detach) return Outcome{};
   return pump.run(std::move(streams), joined->pidfd);

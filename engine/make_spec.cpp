@@ -50,7 +50,8 @@ void add_mounts(const Engine::State& engine, const ContainerInfo& info, sandbox:
   std::string etc = engine.roots.root + "/containers/" + info.id + "/etc/";
   auto ours = static_cast<ptrdiff_t>(spec.mounts.size());
   for (const char* file : {"resolv.conf", "hostname", "hosts"}) {
-    spec.mounts.push_back(bind(etc + file, std::string("/etc/") + file, false));
+    bool read_only = info.options.read_only;
+    spec.mounts.push_back(bind(etc + file, std::string("/etc/") + file, read_only));
   }
   for (const TmpfsMount& tmpfs : info.options.tmpfs) {
     sandbox::Mount mount;

@@ -10,6 +10,7 @@
 #include <set>
 #include <tuple>
 
+#include "base/sys_process.h"
 #include "sandbox/capabilities.h"
 
 namespace lyr::engine {
@@ -29,11 +30,9 @@ std::string_view variable_name(std::string_view assignment) {
   return assignment.substr(0, assignment.find('='));
 }
 
-// A mount's place without empty, "." and ".." components, so that equal places read alike.
-Result<std::string> clean_destination(const std::string& path) {
-  if (!path.starts_with('/') || path.find('\0') != std::string::npos || path.size() >= PATH_MAX) {
-    return fail_saying(EINVAL, "mount path '" + path + "' must be absolute in the container");
-  }
+// An absolute path without empty, "." and ".." components, as docker cleans those it is given:
+// without a look at what is there. The root is "".
+std::string clean(const std::string& path) {
   std::string place;
   for (size_t from = 1; from <= path.size();) {
     size_t slash = std::min(path.find('/', from), path.size());
@@ -45,6 +44,15 @@ Result<std::string> clean_destination(const std::string& path) {
       place += "/" + part;
     }
   }
+  return place;
+}
+
+// So that equal places read alike.
+Result<std::string> clean_destination(const std::string& path) {
+  if (!path.starts_with('/') || path.find('\0') != std::string::npos || path.size() >= PATH_MAX) {
+    return fail_saying(EINVAL, "mount path '" + path + "' must be absolute in the container");
+  }
+  std::string place = clean(path);
   if (place.empty()) return fail_saying(EINVAL, "nothing can be mounted on /");
   return place;
 }
@@ -95,7 +103,7 @@ Result<> merge_command(const image::Config& image, const CreateOptions& asked,
   info.options.command = command;
   info.command = entrypoint;
   info.command.insert(info.command.end(), command.begin(), command.end());
-  if (info.command.empty() || info.command[0].empty()) {
+  if (info.command.empty()) {
     return fail_saying(EINVAL, "no command: the image has none, so say one after its name");
   }
   return {};
@@ -187,12 +195,17 @@ Result<> resolve_options(const image::Config& image, const CreateOptions& asked,
     return fail_saying(EINVAL, "the working directory '" + *options.working_dir +
                                    "' is invalid, it needs to be an absolute path");
   }
+  std::string directory = clean(*options.working_dir);
+  options.working_dir = directory.empty() ? "/" : directory;
   if (!options.stop_signal) {
     options.stop_signal = image.stop_signal.empty() ? "SIGTERM" : image.stop_signal;
   }
   TRY(parse_signal(*options.stop_signal));
   TRY(capabilities_of(options.cap_add, options.cap_drop));
   for (const auto& [name, value] : image.labels) options.labels.emplace(name, value);
+  // With the host's network goes the host's name, which its own /etc/hosts knows.
+  if (options.hostname.empty() && options.network == NetworkMode::host)
+    options.hostname = TRY(sys::hostname());
   if (options.hostname.empty()) options.hostname = info.id.substr(0, 12);
   if (options.hostname.size() > 63) {
     return fail_saying(EINVAL,

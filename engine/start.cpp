@@ -56,14 +56,10 @@ Result<Outcome> Engine::start(std::string_view name_or_id,
   if (!durable) {
     report.message += "a power cut may take it away: " + describe(durable.error()) + "\n";
   }
-  if (!client) {
-    Outcome outcome;
-    outcome.message = report.message;
-    return outcome;
-  }
   if (!report.message.empty()) {
     static_cast<void>(sys::write_all(sys::standard_error(), report.message));
   }
+  if (!client) return Outcome{};
   return client->run(std::move(stream));
 }
 

@@ -47,7 +47,8 @@ void SupervisedRun::run() {
     return;
   }
   StartReport report{.started = true, .exit_code = 0, .message = ""};
-  for (const std::string& warning : container_->warnings()) report.message += warning + "\n";
+  for (const std::string& warning : container_->warnings())
+    report.message += "lyr: warning: " + warning + "\n";
   static_cast<void>(send_report(task_.status, report));
   task_.status.reset();
   watch();

@@ -80,7 +80,11 @@ Result<> use_hierarchy(const MountTable& mounts, const CgroupHierarchy& hierarch
                        std::vector<std::string>& warnings) {
   auto made = make_directory(mounts, hierarchy, spec.id);
   if (!made) {
-    warn_unset(limits, &hierarchy, "no cgroup rights (" + describe(made.error()) + ")", warnings);
+    warn_unset(limits, &hierarchy,
+               "no cgroup rights (" + describe(made.error()) +
+                   "): run it as root, or from a session with a cgroup of its own (on systemd: "
+                   "systemd-run --user --scope -p Delegate=yes)",
+               warnings);
     return {};
   }
   cgroups.made.push_back(*made);

@@ -39,7 +39,8 @@ Result<> set_ids(const Process& process, bool single, const Fd& channel) {
     if (user.uid != 0 || user.gid != 0) {
       TRY(tell(channel, Step::warning, 0,
                "only id 0 is mapped: the program runs as 0:0 and not as " +
-                   std::to_string(user.uid) + ":" + std::to_string(user.gid)));
+                   std::to_string(user.uid) + ":" + std::to_string(user.gid) +
+                   " (lyr info says how to get more)"));
     }
     return {};
   }

@@ -140,13 +140,15 @@ Result<> listen(const Fd& channel, const Process& process, Joined& joined) {
   while (!ready || joined.pid < 0) {
     auto note = TRY(hear(channel));
     if (!note) return fail_saying(ECHILD, "the container has ended");
+    if (note->step == Step::warning) joined.warnings.push_back(std::move(note->text));
     if (note->step == Step::started) joined.pid = note->code;
     if (note->step == Step::terminal) joined.terminal = std::move(note->fd);
     if (note->step == Step::ready) ready = true;
     if (note->step == Step::failed || note->step == Step::exec_failed) return failure_of(*note);
   }
   joined.pidfd = TRY(sys::pidfd_open(joined.pid));
-  static_cast<void>(set_rlimits(joined.pid, process.rlimits));
+  for (std::string& warning : set_rlimits(joined.pid, process.rlimits))
+    joined.warnings.push_back(std::move(warning));
   TRY(tell(channel, Step::start));
   auto note = TRY(hear(channel));
   if (note) return failure_of(*note);

@@ -57,8 +57,15 @@ Result<Fd> make_one(const Mount& mount, const Spec& spec, Fd prepared) {
 
 Result<Fd> target_for(const Fd& tree, const Fd& root, const std::string& destination) {
   auto status = TRY(sys::stat(tree));
-  if (S_ISDIR(status.st_mode)) return directory_in_root(root, destination);
-  return file_in_root(root, destination);
+  bool directory = S_ISDIR(status.st_mode);
+  Fd there = TRY(find_in_root(root, destination));
+  if (!there)
+    return directory ? directory_in_root(root, destination) : file_in_root(root, destination);
+  auto place = TRY(sys::stat(there));
+  if (S_ISDIR(place.st_mode) == directory) return there;
+  return fail_saying(directory ? ENOTDIR : EISDIR,
+                     directory ? "a directory cannot be mounted on a file"
+                               : "a file cannot be mounted on a directory: name the file");
 }
 
 // A standard place must be a directory of its own: an image whose /dev or /proc is a link would

@@ -78,6 +78,7 @@ struct Joined {
   pid_t pid = -1;
   Fd pidfd;
   Fd terminal;  // pty master, with Process::terminal
+  std::vector<std::string> warnings;
 };
 Result<Joined> join(const Spec& spec, const Fd& container_pidfd, const Process& process,
                     Stdio stdio);

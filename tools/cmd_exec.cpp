@@ -38,6 +38,7 @@ class ExecAction : public Action {
       auto lines = TRY(read_env_file(file));
       options_.env.insert(options_.env.end(), lines.begin(), lines.end());
     }
+    TRY(check_names(env_, "variable"));
     options_.env.insert(options_.env.end(), env_.begin(), env_.end());
     if (!user_.empty()) options_.user = user_;
     if (!working_dir_.empty()) options_.working_dir = working_dir_;

@@ -8,21 +8,34 @@
 #include "tools/create_flags.h"
 
 namespace lyr::tools {
+namespace {
+
+Result<Fd> open_cid_file(const std::string& path) {
+  if (path.empty()) return Fd();
+  auto file = sys::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0644);
+  if (!file && file.error().code == EEXIST)
+    return fail_saying(EEXIST, "the cidfile " + path + " exists: remove it, or name another");
+  return about(std::move(file), path);
+}
+
+}  // namespace
 
 // Makes a container of `rest`: the image, then the command. Says its warnings; writes --cidfile.
 Result<engine::ContainerInfo> create_container(engine::Engine& engine, const CreateFlags& flags,
                                                const std::vector<std::string>& rest) {
   if (rest.empty()) return fail_saying(EINVAL, "say an image (lyr images lists what is here)");
   auto options = TRY(flags.options({rest.begin() + 1, rest.end()}));
-  auto info = TRY(engine.create(rest[0], options));
-  for (const std::string& warning : info.warnings) {
+  Fd cid_file =
+      TRY(open_cid_file(flags.cid_file));  // first: else a container would be made in vain
+  auto info = engine.create(rest[0], options);
+  if (!info) {
+    if (cid_file) static_cast<void>(sys::unlink_at(sys::cwd(), flags.cid_file.c_str()));
+    return info;
+  }
+  for (const std::string& warning : info->warnings) {
     std::fprintf(stderr, "lyr: warning: %s\n", warning.c_str());
   }
-  if (!flags.cid_file.empty()) {
-    Fd file = TRY(about(sys::open(flags.cid_file.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0644),
-                        flags.cid_file));
-    TRY(sys::write_all(file, info.id));
-  }
+  if (cid_file) TRY(about(sys::write_all(cid_file, info->id), flags.cid_file));
   return info;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/create_flags.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -11,6 +12,10 @@ namespace lyr::tools {
 namespace {
 
 constexpr size_t env_file_bytes_max = 16 << 20;
+constexpr int64_t memory_bytes_min = 6 << 20;  // docker's: with less nothing starts
+constexpr std::string_view ulimit_names =
+    "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending "
+    "stack";
 
 std::vector<std::string> split(const std::string& text, char separator) {
   std::vector<std::string> parts;
@@ -37,7 +42,10 @@ Result<engine::VolumeMount> parse_volume(const std::string& text) {
     if (volume.source.empty()) return wrong("an empty source");
   }
   if (parts.size() == 3) {
-    for (const std::string& mode : split(parts[2], ',')) {
+    auto modes = split(parts[2], ',');
+    if (std::ranges::count(modes, "ro") + std::ranges::count(modes, "rw") > 1)
+      return wrong("ro and rw, or one of them twice");
+    for (const std::string& mode : modes) {
       // z, Z: labels of SELinux, which is not here; docker takes them silently too.
       if (mode == "ro")
         volume.read_only = true;
@@ -63,6 +71,11 @@ Result<sandbox::Rlimit> parse_ulimit(const std::string& text) {
   if (equals == std::string::npos) return wrong();
   sandbox::Rlimit limit;
   limit.type = "RLIMIT_";
+  auto names = split(std::string(ulimit_names), ' ');
+  if (std::ranges::find(names, text.substr(0, equals)) == names.end()) {
+    return fail_saying(
+        EINVAL, "invalid ulimit '" + text + "': its name is none of " + std::string(ulimit_names));
+  }
   for (char c : text.substr(0, equals)) limit.type += static_cast<char>(::toupper(c));
   auto values = split(text.substr(equals + 1), ':');
   if (values.size() > 2) return wrong();
@@ -77,6 +90,30 @@ Result<sandbox::Rlimit> parse_ulimit(const std::string& text) {
   limit.hard = values.size() == 2 ? TRY(number(values[1])) : limit.soft;
   if (limit.soft > limit.hard) return wrong();
   return limit;
+}
+
+Result<sandbox::Resources> parse_resources(const CreateFlags& flags) {
+  sandbox::Resources resources;
+  if (!flags.memory.empty()) {
+    int64_t bytes = TRY(parse_size(flags.memory));
+    if (bytes != 0 && bytes < memory_bytes_min)
+      return fail_saying(EINVAL,
+                         "invalid --memory '" + flags.memory + "' (6m or more; 0: no limit)");
+    if (bytes != 0) resources.memory_bytes = bytes;
+  }
+  if (!flags.cpus.empty()) {
+    const std::string& text = flags.cpus;
+    double count = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+    bool number = error == std::errc() && end == text.data() + text.size();
+    if (!number || (count != 0 && !(count >= 0.01)) || count > 4096)
+      return fail_saying(EINVAL, "invalid --cpus '" + text + "' (0.01 or more; 0: no limit)");
+    if (count != 0) {
+      resources.cpu_quota_us = std::llround(count * static_cast<double>(resources.cpu_period_us));
+    }
+  }
+  if (flags.pids_limit > 0) resources.pids = flags.pids_limit;
+  return resources;
 }
 
 Result<> parse_security(const std::vector<std::string>& words, engine::CreateOptions& options) {
@@ -96,6 +133,16 @@ Result<> parse_security(const std::vector<std::string>& words, engine::CreateOpt
 }
 
 }  // namespace
+
+Result<> check_names(const std::vector<std::string>& assignments, const char* what) {
+  for (const std::string& assignment : assignments) {
+    if (assignment.empty() || assignment.starts_with('=')) {
+      return fail_saying(EINVAL, std::string("invalid ") + what + " '" + assignment +
+                                     "': it has no name (NAME=VALUE)");
+    }
+  }
+  return {};
+}
 
 Result<std::vector<std::string>> read_env_file(const std::string& path) {
   auto text = TRY(about(sys::read_file_at(sys::cwd(), path.c_str(), env_file_bytes_max), path));
@@ -184,6 +231,7 @@ Result<engine::CreateOptions> CreateFlags::options(const std::vector<std::string
     auto lines = TRY(read_env_file(file));
     options.env.insert(options.env.end(), lines.begin(), lines.end());
   }
+  TRY(check_names(env, "variable"));
   options.env.insert(options.env.end(), env.begin(), env.end());
   if (!working_dir.empty()) options.working_dir = working_dir;
   if (!user.empty()) options.user = user;
@@ -206,23 +254,13 @@ Result<engine::CreateOptions> CreateFlags::options(const std::vector<std::string
   }
   options.cap_add = cap_add;
   options.cap_drop = cap_drop;
-  if (!memory.empty()) options.resources.memory_bytes = TRY(parse_size(memory));
-  if (!cpus.empty()) {
-    double count = 0;
-    auto [end, error] = std::from_chars(cpus.data(), cpus.data() + cpus.size(), count);
-    if (error != std::errc() || end != cpus.data() + cpus.size() || !(count >= 0.01) ||
-        count > 4096) {
-      return fail_saying(EINVAL, "invalid --cpus '" + cpus + "' (0.01 or more)");
-    }
-    options.resources.cpu_quota_us =
-        std::llround(count * static_cast<double>(options.resources.cpu_period_us));
-  }
-  if (pids_limit > 0) options.resources.pids = pids_limit;
+  options.resources = TRY(parse_resources(*this));
   for (const std::string& text : ulimits) {
     auto limit = TRY(parse_ulimit(text));
     options.rlimits.push_back(std::move(limit));
   }
   options.init = init;
+  TRY(check_names(labels, "label"));
   for (const std::string& label : labels) {
     size_t equals = label.find('=');
     options.labels[label.substr(0, equals)] =

@@ -22,6 +22,9 @@ struct CreateFlags {
   Result<engine::CreateOptions> options(const std::vector<std::string>& rest) const;
 };
 
+// EINVAL: one of "NAME=value" or "NAME" has no name. `what` they are.
+Result<> check_names(const std::vector<std::string>& assignments, const char* what);
+
 // "NAME=value" lines; comments and empty lines are skipped. Names the line that is wrong.
 Result<std::vector<std::string>> read_env_file(const std::string& path);
 

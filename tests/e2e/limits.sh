@@ -6,6 +6,10 @@ prints 77 lyr run --rm --ulimit nofile=77:88 busybox sh -c 'ulimit -n'
 prints 88 lyr run --rm --ulimit nofile=77:88 busybox sh -c 'ulimit -Hn'
 code 125 lyr run --rm --ulimit nofile=9:2 busybox true
 has "$err" nofile
+code 125 lyr run --rm --ulimit nofiles=9 busybox true
+has "$err" "nofile "
+code 125 lyr run --rm --memory 1k busybox true
+has "$err" 6m
 code 125 lyr run --rm --memory many busybox true
 has "$err" many
 hog='a=x; while :; do a=$a$a; done'
@@ -15,5 +19,5 @@ if [ "$LYR_MODE" = root ] && grep -q memory /proc/self/cgroup; then
   has "$err" "can't fork"
 else
   lyr run --rm --memory 32m --pids-limit 50 busybox true 2>said || true
-  matches "$(cat said)" "cgroup"
+  matches "$(cat said)" "lyr: warning: .*cgroup.*root"
 fi

@@ -19,3 +19,21 @@ prints labelled lyr ps -a --filter label=colour=blue --format '{{.Names}}'
 id=$(lyr run -d --cidfile cid busybox true)
 same "$(cat cid)" "$id"
 matches "$id" '^[0-9a-f]{64}$'
+before=$(lyr ps -aq)
+code 125 lyr run --cidfile cid busybox true
+has "$err" cid
+same "$(lyr ps -aq)" "$before"
+same "$(cat cid)" "$id"
+code 125 lyr run --cidfile none no-such-image true
+[ ! -e none ] || fail "an image that is not there left a cidfile"
+
+prints /b run -w /a/../b busybox pwd
+code 127 run busybox ""
+# With the host's network its name too, which its own hosts file knows.
+prints "$(uname -n)" run --network host busybox hostname
+code 1 run --read-only busybox sh -c 'echo >>/etc/hosts'
+has "$err" "Read-only"
+code 125 run -v /etc/passwd:/bin:ro busybox true
+has "$err" "a file cannot be mounted on a directory"
+code 125 run -v /etc:/bin/busybox:ro busybox true
+has "$err" "a directory cannot be mounted on a file"

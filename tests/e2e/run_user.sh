@@ -8,6 +8,9 @@ if [ "$LYR_MODE" = single ]; then
   code 0 lyr run --rm -u nobody busybox id -u
   same "$out" 0
   has "$err" "only id 0"
+  lyr run -d --name e busybox sleep 1000 >/dev/null
+  code 0 lyr exec -u nobody e id -u
+  has "$err" "only id 0"
   exit
 fi
 prints "65534 65534" lyr run --rm -u nobody busybox sh -c 'echo $(id -u) $(id -g)'

@@ -8,6 +8,8 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "base/sys_process.h"
+
 namespace lyr::engine {
 namespace {
 
@@ -69,7 +71,8 @@ TEST(ResolveOptions, AnEntrypointClearsTheImagesCommand) {
 
 TEST(ResolveOptions, NoCommandAtAllIsRefused) {
   EXPECT_NE(refused({}, {}).find("no command"), std::string::npos);
-  EXPECT_NE(refused({}, {.command = {""}}).find("no command"), std::string::npos);
+  // A program without a name is asked for, and not found when it is run.
+  EXPECT_EQ(resolved({}, {.command = {""}}).command, Strings{""});
 }
 
 TEST(ResolveOptions, VariablesReplaceThoseOfTheImage) {
@@ -97,6 +100,8 @@ TEST(ResolveOptions, UserAndDirectoryAreTheImagesUnlessAsked) {
   info = resolved(sample(), {.working_dir = "/mine", .user = "0:0"});
   EXPECT_EQ(info.options.user, "0:0");
   EXPECT_EQ(info.options.working_dir, "/mine");
+  EXPECT_EQ(resolved(sample(), {.working_dir = "/a/../b//c/."}).options.working_dir, "/b/c");
+  EXPECT_EQ(resolved(sample(), {.working_dir = "/.."}).options.working_dir, "/");
   image::Config bare;
   bare.cmd = {"x"};
   EXPECT_EQ(resolved(bare, {}).options.working_dir, "/");
@@ -152,6 +157,13 @@ TEST(ResolveOptions, TheHostNameIsTheIdUnlessAsked) {
   EXPECT_EQ(resolved(sample(), {}).options.hostname, std::string(12, 'a'));
   EXPECT_EQ(resolved(sample(), {.hostname = "web"}).options.hostname, "web");
   EXPECT_NE(refused(sample(), {.hostname = std::string(64, 'h')}), "taken");
+}
+
+TEST(ResolveOptions, TheHostsNetworkBringsTheHostsName) {
+  ContainerInfo info = resolved(sample(), {.network = NetworkMode::host});
+  EXPECT_EQ(info.options.hostname, sys::hostname().value());
+  info = resolved(sample(), {.hostname = "web", .network = NetworkMode::host});
+  EXPECT_EQ(info.options.hostname, "web");
 }
 
 TEST(ParseSignal, NamesAndNumbers) {

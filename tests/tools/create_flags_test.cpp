@@ -106,7 +106,8 @@ TEST(CreateFlags, VolumesAreHostPathsNamesOrNameless) {
   EXPECT_FALSE(volumes[1].read_only);
   EXPECT_EQ(volumes[2].source, "");
   EXPECT_EQ(volumes[2].destination, "/only");
-  for (const char* wrong : {"/a:b", "/a:/b:xx", ":/b", "/a:/b:ro:z"}) {
+  for (const char* wrong :
+       {"/a:b", "/a:/b:xx", ":/b", "/a:/b:ro:z", "/a:/b:ro,rw", "/a:/b:rw,rw"}) {
     EXPECT_NE(said({"-v", wrong}), "") << wrong;
   }
 }
@@ -118,11 +119,23 @@ TEST(CreateFlags, LimitsAreChecked) {
   EXPECT_EQ(limits[0].soft, 10U);
   EXPECT_EQ(limits[0].hard, 20U);
   EXPECT_EQ(limits[1].hard, 0U);
-  for (const char* wrong : {"nofile", "nofile=", "nofile=3:2", "nofile=1:2:3", "nofile=x"}) {
+  for (const char* wrong :
+       {"nofile", "nofile=", "nofile=3:2", "nofile=1:2:3", "nofile=x", "no=1"}) {
     EXPECT_NE(said({"--ulimit", wrong}), "") << wrong;
   }
-  for (const char* wrong : {"0", "-1", "x", "1x", "nan"}) {
+  for (const char* wrong : {"0.001", "-1", "x", "1x", "nan"}) {
     EXPECT_NE(said({"--cpus", wrong}), "") << wrong;
+  }
+  for (const char* wrong : {"1", "5m", "x"}) EXPECT_NE(said({"--memory", wrong}), "") << wrong;
+  auto unlimited = options_of({"--cpus", "0", "--memory", "0"}).value().resources;
+  EXPECT_FALSE(unlimited.cpu_quota_us);
+  EXPECT_EQ(unlimited.memory_bytes.value_or(0), 0);
+}
+
+TEST(CreateFlags, VariablesAndLabelsHaveNames) {
+  for (const char* wrong : {"", "=", "=value"}) {
+    EXPECT_NE(said({"-e", wrong}), "") << wrong;
+    EXPECT_NE(said({"-l", wrong}), "") << wrong;
   }
 }
 
