@@ -74,7 +74,7 @@ Result<Found> Union::setattr(uint64_t id, const AttributeChange& change) {
   Node* node = TRY(find(id));
   if (node->links.empty() && node->type != S_IFDIR) {
     auto status = TRY(attr(*node));
-    if (changes_nothing(change, status)) return status;
+    if (changes_nothing(change, status)) return describe(*node, status);
   }
   // Nothing else can fail after its content is given up.
   bool emptied = change.size && *change.size == 0 && !change.mode && !change.uid && !change.gid;
