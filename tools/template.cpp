@@ -2,125 +2,146 @@
 #include "tools/template.h"
 
 #include <algorithm>
+#include <map>
 
+#include "tools/template_functions.h"
+#include "tools/template_parser.h"
 #include "tools/text.h"
 
 namespace lyr::tools {
 namespace {
 
-Failure wrong(const std::string& what) { return fail_saying(EINVAL, "--format: " + what); }
+class Renderer {
+ public:
+  explicit Renderer(const Json& root) : root_(root) {}
 
-std::string as_text(const Json& value) {
-  if (value.is_string()) return value.get<std::string>();
-  if (value.is_null()) return "<no value>";
-  if (value.is_array()) {
-    std::string text = "[";
-    for (const Json& item : value) text += (text.size() > 1 ? " " : "") + as_text(item);
-    return text + "]";
+  Result<> render(const std::vector<TemplateNode>& nodes, const Json& dot, std::string& to) {
+    for (const TemplateNode& node : nodes) {
+      if (node.kind == TemplateNode::Kind::text) {
+        to += node.text;
+        continue;
+      }
+      Json value = TRY(pipeline(node.text, dot));
+      switch (node.kind) {
+        case TemplateNode::Kind::condition:
+          TRY(render(template_truth(value) ? node.body : node.otherwise, dot, to));
+          break;
+        case TemplateNode::Kind::with:
+          TRY(template_truth(value) ? render(node.body, value, to)
+                                    : render(node.otherwise, dot, to));
+          break;
+        case TemplateNode::Kind::loop:
+          TRY(loop(node, value, dot, to));
+          break;
+        default:
+          to += template_text(value);
+      }
+    }
+    return {};
   }
-  if (value.is_object()) {
-    std::string text = "map[";
+
+ private:
+  Result<> loop(const TemplateNode& node, const Json& value, const Json& dot, std::string& to) {
+    if (!value.is_structured() && !value.is_null())
+      return wrong_template("{{range}} needs a list or a map");
+    if (value.empty()) return render(node.otherwise, dot, to);
+    size_t number = 0;
     for (const auto& [key, item] : value.items()) {
-      text += (text.size() > 4 ? " " : "") + key + ":" + as_text(item);
+      if (!node.key.empty()) variables_[node.key] = value.is_array() ? Json(number) : Json(key);
+      if (!node.item.empty()) variables_[node.item] = item;
+      ++number;
+      TRY(render(node.body, item, to));
     }
-    return text + "]";
+    return {};
   }
-  return value.dump();
-}
 
-Result<Json> field(const Json& root, std::string_view path) {
-  const Json* at = &root;
-  path.remove_prefix(1);
-  while (!path.empty()) {
-    size_t dot = path.find('.');
-    std::string name(path.substr(0, dot));
-    path = dot == std::string_view::npos ? std::string_view() : path.substr(dot + 1);
-    if (!at->is_object() || !at->contains(name)) return wrong("there is no field " + name);
-    at = &(*at)[name];
-  }
-  return *at;
-}
-
-Result<std::vector<std::string>> words_of(std::string_view text) {
-  std::vector<std::string> words;
-  while (!text.empty()) {
-    if (text.front() == ' ') {
-      text.remove_prefix(1);
-      continue;
+  // "json .X", ".X | json": what is left of a bar is the last argument of what is right of it.
+  Result<Json> pipeline(const std::string& text, const Json& dot) {
+    auto words = TRY(words_of(text));
+    std::optional<Json> piped;
+    for (size_t from = 0; from < words.size() || !piped;) {
+      size_t bar = static_cast<size_t>(
+          std::find(words.begin() + static_cast<ptrdiff_t>(from), words.end(), "|") -
+          words.begin());
+      std::vector<std::string> part(words.begin() + static_cast<ptrdiff_t>(from),
+                                    words.begin() + static_cast<ptrdiff_t>(bar));
+      piped = TRY(command(part, dot, std::move(piped)));
+      from = bar + 1;
     }
-    size_t end = text.front() == '"' ? text.find('"', 1) : text.find(' ');
-    if (text.front() == '"') {
-      if (end == std::string_view::npos) return wrong("a string without end");
-      ++end;
+    return std::move(*piped);
+  }
+
+  Result<Json> command(const std::vector<std::string>& words, const Json& dot,
+                       std::optional<Json> piped) {
+    if (words.empty()) return wrong_template("nothing beside a |");
+    const std::string& first = words[0];
+    bool is_name = std::isalpha(static_cast<unsigned char>(first[0])) != 0 && first != "true" &&
+                   first != "false";
+    if (!is_name) {
+      if (words.size() > 1 || piped) return wrong_template("'" + first + "' is no function");
+      return operand(first, dot);
     }
-    words.emplace_back(text.substr(0, end));
-    text = end == std::string_view::npos ? std::string_view() : text.substr(end);
-  }
-  return words;
-}
-
-Result<Json> operand(const Json& root, const std::string& word) {
-  if (word.starts_with('.')) return field(root, word);
-  if (word.starts_with('"')) return Json(word.substr(1, word.size() - 2));
-  Json number = Json::parse(word, nullptr, false);
-  if (number.is_number()) return number;
-  return wrong("'" + word + "' is neither a field, a string, nor a number");
-}
-
-std::string map_letters(std::string text, int (*change)(int)) {
-  std::ranges::transform(text, text.begin(),
-                         [&](unsigned char c) { return static_cast<char>(change(c)); });
-  return text;
-}
-
-Result<std::string> call(const std::string& name, const std::vector<Json>& values) {
-  if (values.empty()) return wrong("'" + name + "' needs a value");
-  const Json& first = values.front();
-  if (name == "json") return first.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (name == "upper") return map_letters(as_text(first), ::toupper);
-  if (name == "lower") return map_letters(as_text(first), ::tolower);
-  if (name == "println") return as_text(first) + "\n";
-  if (name == "len")
-    return std::to_string(first.is_string() ? as_text(first).size() : first.size());
-  if (name == "title") {
-    std::string text = as_text(first);
-    if (!text.empty()) text[0] = static_cast<char>(::toupper(text[0]));
-    return text;
-  }
-  if (name == "join" && values.size() == 2 && first.is_array()) {
-    std::string text;
-    for (const Json& item : first) text += (text.empty() ? "" : as_text(values[1])) + as_text(item);
-    return text;
-  }
-  if (name == "index" && values.size() == 2) {
-    if (values[1].is_string() && first.is_object()) {
-      return as_text(first.value(values[1].get<std::string>(), Json()));
+    if (!is_template_function(first)) {
+      return wrong_template("there is no function '" + first + "' (fields begin with a dot)");
     }
-    if (values[1].is_number_unsigned() && first.is_array() && values[1] < first.size()) {
-      return as_text(first[values[1].get<size_t>()]);
+    std::vector<Json> values;
+    for (size_t i = 1; i < words.size(); ++i) {
+      Json value = TRY(operand(words[i], dot));
+      values.push_back(std::move(value));
     }
+    if (piped) values.push_back(std::move(*piped));
+    if (values.empty()) return wrong_template("'" + first + "' needs a value");
+    return call_template_function(first, values);
   }
-  return wrong("'" + name + "' is no function that can be called so");
-}
 
-Result<std::string> action(const Json& root, std::string_view text) {
-  auto words = TRY(words_of(text));
-  if (words.empty()) return wrong("an empty {{}}");
-  if (words.size() == 1 && !words[0].starts_with('.') && !words[0].starts_with('"')) {
-    return wrong("'" + words[0] + "' is no field (fields begin with a dot)");
+  Result<Json> operand(const std::string& word, const Json& dot) {
+    if (word == ".") return dot;
+    if (word.starts_with('.')) return field(dot, word);
+    if (word.starts_with('"')) return Json(word.substr(1, word.size() - 2));
+    if (word.starts_with('$')) {
+      size_t end = std::min(word.find('.'), word.size());
+      std::string name = word.substr(1, end - 1);
+      if (name.empty()) return field(root_, word.substr(end));
+      auto found = variables_.find(name);
+      if (found == variables_.end()) return wrong_template("there is no variable $" + name);
+      return field(found->second, word.substr(end));
+    }
+    Json literal = Json::parse(word, nullptr, false);
+    if (literal.is_number() || literal.is_boolean()) return literal;
+    return wrong_template("'" + word + "' is neither a field, a text, nor a number");
   }
-  if (words.size() == 1) {
-    auto value = TRY(operand(root, words[0]));
-    return as_text(value);
+
+  static Result<Json> field(const Json& from, std::string_view path) {
+    const Json* at = &from;
+    while (!path.empty()) {
+      path.remove_prefix(1);
+      size_t dot = std::min(path.find('.'), path.size());
+      std::string name(path.substr(0, dot));
+      path = path.substr(dot);
+      if (!at->is_object() || !at->contains(name))
+        return wrong_template("there is no field " + name);
+      at = &(*at)[name];
+    }
+    return Json(*at);
   }
-  std::vector<Json> values;
-  for (size_t i = 1; i < words.size(); ++i) {
-    auto value = TRY(operand(root, words[i]));
-    values.push_back(std::move(value));
+
+  static Result<std::vector<std::string>> words_of(std::string_view text) {
+    std::vector<std::string> words;
+    for (text = trimmed(text); !text.empty(); text = trimmed(text)) {
+      size_t end =
+          text.front() == '"' ? text.find('"', 1) : std::min(text.find_first_of(" |"), text.size());
+      if (text.front() == '|') end = 1;
+      if (end == text.npos) return wrong_template("a text without end");
+      if (text.front() == '"') ++end;
+      words.emplace_back(text.substr(0, end));
+      text = text.substr(end);
+    }
+    return words;
   }
-  // docker's join is (join .X ","), Go's is the same order.
-  return call(words[0], values);
-}
+
+  const Json& root_;
+  std::map<std::string, Json> variables_;
+};
 
 std::string unescape(std::string_view text) {
   std::string result;
@@ -163,22 +184,12 @@ Result<std::string> render_table(std::string_view text, const std::vector<Json>&
 }  // namespace
 
 Result<std::string> render(std::string_view text, const Json& value) {
-  if (text.size() > template_bytes_max) return wrong("too long");
+  if (text.size() > template_bytes_max) return wrong_template("too long");
   std::string source = unescape(text);
-  std::string_view rest = source;
+  auto nodes = TRY(parse_template(source));
   std::string result;
-  for (;;) {
-    size_t open = rest.find("{{");
-    result += rest.substr(0, open);
-    if (open == std::string_view::npos) return result;
-    size_t close = rest.find("}}", open);
-    if (close == std::string_view::npos) return wrong("{{ without }}");
-    std::string_view inside = rest.substr(open + 2, close - open - 2);
-    if (inside.starts_with("- ")) inside.remove_prefix(2);
-    if (inside.ends_with(" -")) inside.remove_suffix(2);
-    result += TRY(action(value, inside));
-    rest = rest.substr(close + 2);
-  }
+  TRY(Renderer(value).render(nodes, value, result));
+  return result;
 }
 
 Result<std::string> render_rows(const std::string& format, const std::vector<Json>& rows,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The part of Go's templates that --format is used for: {{.Field.Sub}}, {{json .X}}, {{upper .X}},
-// lower, title, join, println, len, index, and text between.
+// The part of Go's templates that --format is used for: {{.Field.Sub}}, functions
+// (template_functions.cpp) also by pipe ({{.X | json}}), {{if}}, {{with}}, {{range}} (with
+// {{range $key, $value := .X}}), {{else}}, {{end}}, and text between, which "{{-" and "-}}" trim.
 #pragma once
 
 #include <nlohmann/json.hpp>
