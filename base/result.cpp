@@ -9,6 +9,8 @@ std::string describe(const Error& error) {
   if (*error.call == '\0' && error.subject != nullptr) return *error.subject;
   std::string text = error.call;
   if (error.subject != nullptr) text += ": " + *error.subject;
+  // Data that is wrong: the subject says what about it, and "Bad message" nothing more.
+  if (error.code == EBADMSG && error.subject != nullptr) return text;
   char buffer[128];
   // GNU strerror_r: returns the text, which need not be in the buffer.
   text += ": ";

@@ -49,7 +49,8 @@ Result<T> about(Result<T>&& result, std::string_view subject) {
   return std::move(result);
 }
 
-// "openat2: /x/y: No such file or directory", for logs and for the end of a person's message.
+// "openat2: /x/y: No such file or directory", for logs and for the end of a person's message. Of
+// EBADMSG the subject is all that is said.
 std::string describe(const Error& error);
 
 }  // namespace lyr

@@ -61,7 +61,10 @@ Result<Decoded> open_decoded(std::unique_ptr<ByteReader> input, const DecodeLimi
   magic.resize(count);
   Decoded decoded;
   if (magic.starts_with(bzip2_magic) || magic.starts_with(xz_magic)) {
-    return fail(EPROTONOSUPPORT, "decompress", "only gzip and zstd compression can be read");
+    return fail_saying(
+        EPROTONOSUPPORT,
+        "it is compressed in a way lyr cannot read: decompress it first, or use gzip "
+        "or zstd");
   }
   bool zstd = magic.starts_with(zstd_magic) || is_skippable_frame(magic);
   bool gzip = magic.starts_with(gzip_magic);

@@ -24,7 +24,8 @@ bool is_path_letter(char c) { return is_lower(c) || is_digit(c); }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 Failure invalid(std::string_view text, const std::string& reason) {
-  return fail(EINVAL, "reference", "'" + std::string(text.substr(0, 300)) + "': " + reason);
+  return fail_saying(EINVAL,
+                     "'" + std::string(text.substr(0, 300)) + "' is no image name: " + reason);
 }
 
 // [a-z0-9]+ (separator [a-z0-9]+)*, a separator being ".", "_", "__" or any number of "-".

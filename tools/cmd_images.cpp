@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // lyr images: what is in the store.
+#include <fnmatch.h>
+
 #include <cstdio>
 
 #include "base/sys_event.h"
@@ -18,6 +20,12 @@ struct Row {
   std::string repository, tag;
   const store::ImageRecord* image;
 };
+
+// docker's patterns: * and ? do not go past a /.
+bool fits(const std::string& text, const std::string& wanted, bool is_pattern) {
+  if (wanted.empty()) return true;
+  return is_pattern ? ::fnmatch(wanted.c_str(), text.c_str(), FNM_PATHNAME) == 0 : text == wanted;
+}
 
 Json headings() {
   return {{"Repository", "REPOSITORY"}, {"Tag", "TAG"},
@@ -79,7 +87,12 @@ class ImagesAction : public Action {
                                    const std::vector<store::Tag>& tags) const {
     std::vector<Row> rows;
     std::string wanted_repository, wanted_tag;
-    if (!filter_.empty()) {
+    bool is_pattern = filter_.find_first_of("*?[") != std::string::npos;
+    if (is_pattern) {
+      size_t colon = filter_.find(':', filter_.rfind('/') + 1);
+      wanted_repository = filter_.substr(0, colon);
+      if (colon != std::string::npos) wanted_tag = filter_.substr(colon + 1);
+    } else if (!filter_.empty()) {
       auto reference = TRY(image::parse_reference(filter_));
       size_t colon = reference.familiar().rfind(':');
       wanted_repository = reference.familiar().substr(0, colon);
@@ -96,8 +109,9 @@ class ImagesAction : public Action {
         std::string name = image::familiar(tag.name);
         size_t colon = name.rfind(':');
         Row row{name.substr(0, colon), name.substr(colon + 1), &record};
-        bool wanted = wanted_repository.empty() || row.repository == wanted_repository;
-        if (wanted && (wanted_tag.empty() || row.tag == wanted_tag)) rows.push_back(std::move(row));
+        if (fits(row.repository, wanted_repository, is_pattern) &&
+            fits(row.tag, wanted_tag, is_pattern))
+          rows.push_back(std::move(row));
       }
       if (!named && filter_.empty()) rows.push_back({"<none>", "<none>", &record});
     }

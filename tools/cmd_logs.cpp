@@ -27,7 +27,7 @@ class LogsAction : public Action {
     int64_t now = sys::now_unix_ns();
     if (!since_.empty()) options_.since_unix_ns = TRY(parse_moment(since_, now));
     if (!until_.empty()) options_.until_unix_ns = TRY(parse_moment(until_, now));
-    if (tail_ != "all") {
+    if (tail_ != "all" && tail_ != "-1") {  // docker's other word for it
       auto count = parse_size(tail_);
       if (!count) return fail_saying(EINVAL, "invalid --tail '" + tail_ + "' (a number, or all)");
       options_.tail_lines = *count;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // lyr ps: containers.
+#include <regex.h>
+
 #include <cstdio>
 
 #include "base/sys_event.h"
@@ -13,8 +15,36 @@ namespace {
 
 constexpr int64_t second_ns = 1000000000;
 
+// docker's: a regular expression, found anywhere in the name; "/name" is the name too.
+bool matches_name(const std::string& name, const std::string& pattern) {
+  regex_t expression;
+  if (::regcomp(&expression, pattern.c_str(), REG_EXTENDED | REG_NOSUB) != 0)
+    return name.find(pattern) != std::string::npos;
+  std::string rooted = "/" + name;
+  bool found = ::regexec(&expression, name.c_str(), 0, nullptr, 0) == 0 ||
+               ::regexec(&expression, rooted.c_str(), 0, nullptr, 0) == 0;
+  ::regfree(&expression);
+  return found;
+}
+
+Result<> check_filter(const std::string& filter) {
+  const std::vector<std::string> known{"name", "id", "status", "ancestor", "exited", "label"};
+  size_t equals = filter.find('=');
+  std::string key = filter.substr(0, equals);
+  if (equals == std::string::npos || std::ranges::find(known, key) == known.end()) {
+    return fail_saying(EINVAL, "invalid filter '" + filter +
+                                   "' (name=, id=, status=, ancestor=, exited=, label=)");
+  }
+  const std::vector<std::string> statuses{"created", "running", "exited", "dead"};
+  if (key == "status" && std::ranges::find(statuses, filter.substr(equals + 1)) == statuses.end()) {
+    return fail_saying(
+        EINVAL, "invalid filter '" + filter + "': a status is created, running, exited or dead");
+  }
+  return {};
+}
+
 bool matches(const engine::ContainerInfo& info, const std::string& key, const std::string& value) {
-  if (key == "name") return info.name.find(value) != std::string::npos;
+  if (key == "name") return matches_name(info.name, value);
   if (key == "id") return info.id.starts_with(value);
   if (key == "status") return engine::status_name(info.status) == value;
   if (key == "ancestor") return info.image_name == value || info.image_id.hex().starts_with(value);
@@ -99,6 +129,7 @@ class PsAction : public Action {
   Result<std::vector<engine::ContainerInfo>> select(std::vector<engine::ContainerInfo> all) const {
     std::vector<engine::ContainerInfo> wanted;
     bool by_status = false;
+    for (const std::string& filter : filters_) TRY(check_filter(filter));
     for (const std::string& filter : filters_)
       by_status |= filter.starts_with("status=") || filter.starts_with("exited=");
     for (engine::ContainerInfo& info : all) {
@@ -106,12 +137,7 @@ class PsAction : public Action {
           all_ || latest_ || last_ > 0 || by_status || info.status == engine::Status::running;
       for (const std::string& filter : filters_) {
         size_t equals = filter.find('=');
-        std::string key = filter.substr(0, equals);
-        const std::vector<std::string> known{"name", "id", "status", "ancestor", "exited", "label"};
-        if (equals == std::string::npos || std::ranges::find(known, key) == known.end()) {
-          return fail_saying(EINVAL, "invalid filter '" + filter + "'");
-        }
-        take = take && matches(info, key, filter.substr(equals + 1));
+        take = take && matches(info, filter.substr(0, equals), filter.substr(equals + 1));
       }
       if (take) wanted.push_back(std::move(info));
     }

@@ -25,18 +25,15 @@ class RmAction : public Action {
         continue;
       }
       std::fprintf(stderr, "lyr rm: %s\n", describe(done.error()).c_str());
-      code = 1;
+      // As docker: with -f, what is not there is said, and no failure.
+      if (!force_ || done.error().code != ENOENT) code = 1;
     }
     return code;
   }
 
  private:
   Result<std::string> one(engine::Engine& engine, const std::string& name) const {
-    auto removed = engine.remove(name, force_, volumes_);
-    // As docker: with -f, what is not there is no failure.
-    if (!removed && !(force_ && removed.error().code == ENOENT)) {
-      return std::unexpected(std::move(removed).error());
-    }
+    TRY(engine.remove(name, force_, volumes_));
     return name;
   }
 

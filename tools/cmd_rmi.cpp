@@ -20,7 +20,7 @@ class RmiAction : public Action {
       auto done = engine->remove_image(image, force_);
       if (!done) {
         std::fprintf(stderr, "lyr rmi: %s\n", describe(done.error()).c_str());
-        code = 1;
+        if (!force_ || done.error().code != ENOENT) code = 1;  // as docker
         continue;
       }
       for (const std::string& line : *done) std::printf("%s\n", line.c_str());

@@ -8,6 +8,7 @@ namespace {
 
 constexpr size_t distance_max = 3;
 constexpr size_t guessed_bytes_max = 64;  // no name of ours is longer
+constexpr size_t beginning_bytes_min = 4;
 
 // Insertions, deletions, replacements and swaps of neighbours (optimal string alignment): "rnu" is
 // one slip away from "run".
@@ -87,6 +88,12 @@ Result<std::vector<std::string>> split_rest(const Command& command, CLI::App& ap
 std::string nearest(std::string_view wrong, const std::vector<std::string>& candidates) {
   if (wrong.size() > guessed_bytes_max) return "";
   std::string best;
+  // A word that was not typed to its end: "--mem" for "--memory".
+  for (const std::string& candidate : candidates) {
+    bool begins = wrong.size() >= beginning_bytes_min && candidate.starts_with(wrong);
+    if (begins && (best.empty() || candidate.size() < best.size())) best = candidate;
+  }
+  if (!best.empty()) return best;
   size_t best_distance = distance_max + 1;
   for (const std::string& candidate : candidates) {
     size_t distance = edit_distance(wrong, candidate);

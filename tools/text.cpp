@@ -60,6 +60,37 @@ std::optional<int64_t> parse_duration(std::string_view text) {
   return static_cast<int64_t>(total);
 }
 
+// The first `width` characters at most, the last of them an ellipsis where more would follow.
+std::string shortened(const std::string& text, size_t width) {
+  size_t characters = 0;
+  size_t end = 0;  // of the first width - 1
+  for (size_t i = 0; i < text.size(); ++i) {
+    if ((text[i] & 0xc0) == 0x80) continue;
+    if (characters == width - 1) end = i;
+    ++characters;
+  }
+  return characters <= width ? text : text.substr(0, end) + "…";
+}
+
+// As Go's %q: what an image says shall not move a person's cursor.
+std::string quoted(std::string_view text) {
+  std::string result = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') {
+      result += std::string("\\") + c;
+    } else if (c == '\n') {
+      result += "\\n";
+    } else if (c == '\t') {
+      result += "\\t";
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      result += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    } else {
+      result += c;
+    }
+  }
+  return result + "\"";
+}
+
 }  // namespace
 
 std::string human_size(uint64_t bytes) {
@@ -112,10 +143,12 @@ std::string status_text(const engine::ContainerInfo& info, int64_t now) {
 
 std::string command_text(const std::vector<std::string>& command, bool whole) {
   std::string text;
-  for (const std::string& word : command) text += (text.empty() ? "" : " ") + word;
-  std::replace_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
-  if (!whole && text.size() > command_width) text = text.substr(0, command_width - 1) + "…";
-  return "\"" + text + "\"";
+  for (const std::string& word : command) {
+    bool spaced = word.find(' ') != std::string::npos;
+    text += (text.empty() ? "" : " ") + (spaced ? "'" + word + "'" : word);
+  }
+  if (!whole) text = shortened(text, command_width);
+  return quoted(text);
 }
 
 Result<int64_t> parse_size(std::string_view text) {

@@ -5,6 +5,8 @@ code 125 lyr run --rm no/such:image true
 has "$err" no/such:image
 code 125 lyr run --hostnam x busybox true
 has "$err" --hostname
+code 125 lyr run --mem 64m busybox true
+has "$err" --memory
 code 125 lyr rnu busybox
 has "$err" run
 code 125 lyr run --rm --network bridged busybox true

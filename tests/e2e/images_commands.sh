@@ -12,6 +12,14 @@ prints busybox lyr inspect -f '{{index .Config.Labels "org.example.kind"}}' busy
 code 0 lyr inspect busybox
 python3 -c 'import json, sys; assert json.load(sys.stdin)[0]["Os"] == "linux"' <<<"$out"
 
+prints team/tool lyr images --format '{{.Repository}}' 'team/*:v1*'
+prints "" lyr images -q 'te*:v1*'
+code 0 lyr rmi -f no-such-image
+has "$err" no-such-image
+code 1 lyr tag busybox Upper
+has "$err" "lower case"
+lacks "$err" "Invalid argument"
+
 code 0 lyr rmi team/tool:v1.2
 has "$out" "Untagged: team/tool:v1.2"
 lacks "$out" Deleted

@@ -15,10 +15,19 @@ code 1 lyr start life
 matches "$err" "[Nn]o such container"
 find "$LYR_ROOT" "$LYR_RUN_ROOT" -name "*$id*" | { ! grep .; } || fail "files left after rm"
 
+code 0 lyr rm -f life
+same "$out" ""
+has "$err" "No such container: life"
+
 lyr run -d --name busy busybox sleep 1000 >/dev/null
 has "$(lyr ps)" busy
 code 1 lyr rm busy
 has "$err" running
 code 125 lyr run --name busy busybox true
 has "$err" busy
+lyr create --name busybody busybox >/dev/null
+prints busy lyr ps -a --filter 'name=^/?busy$' --format '{{.Names}}'
+prints "busybody busy" eval "lyr ps -a --filter name=bus --format '{{.Names}}' | xargs"
+code 1 lyr ps --filter status=sleeping
+has "$err" exited
 prints busy lyr rm -f busy

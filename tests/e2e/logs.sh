@@ -7,6 +7,7 @@ wait_for eval 'lyr logs l 2>&1 | grep -q err'
 code 0 lyr logs l
 same "$out" $'out 1\nout 2\nout 3\nout 4'
 same "$err" err
+same "$(lyr logs --tail -1 l 2>/dev/null | wc -l)" 4
 prints "out 4" eval 'lyr logs --tail 2 l 2>/dev/null'
 matches "$(lyr logs -t l 2>/dev/null | head -n 1)" '^20[0-9-]+T[0-9:.]+Z out 1$'
 now=$(date -u +%Y-%m-%dT%H:%M:%S.%NZ)

@@ -87,7 +87,7 @@ TEST_F(List, ContainersNewestFirst) {
       "                   PORTS     NAMES\n"
       "bbbbbbbbbbbb   busybox   \"true\"                   3 hours ago   Created"
       "                            second_one_of_them\n"
-      "aaaaaaaaaaaa   busybox   \"sh -c echo a long c…\"   2 days ago    Exited (3) 2 hours ago"
+      "aaaaaaaaaaaa   busybox   \"sh -c 'echo a long …\"   2 days ago    Exited (3) 2 hours ago"
       "             first\n");
   EXPECT_EQ(lyr("ps", {"-aq"}), "bbbbbbbbbbbb\naaaaaaaaaaaa\n");
   EXPECT_EQ(lyr("ps", {"-aq", "--no-trunc"}),
@@ -101,7 +101,7 @@ TEST_F(List, ContainersAsAsked) {
   EXPECT_EQ(lyr("ps", {"-a", "--format", "table {{.ID}}\\t{{.Command}}\\t{{.Status}}"}),
             "CONTAINER ID   COMMAND                  STATUS\n"
             "bbbbbbbbbbbb   \"true\"                   Created\n"
-            "aaaaaaaaaaaa   \"sh -c echo a long c…\"   Exited (3) 2 hours ago\n");
+            "aaaaaaaaaaaa   \"sh -c 'echo a long …\"   Exited (3) 2 hours ago\n");
   EXPECT_EQ(lyr("ps", {"--filter", "exited=3", "-q"}), "aaaaaaaaaaaa\n");
   EXPECT_EQ(lyr("ps", {"-l", "-q"}), "bbbbbbbbbbbb\n");
   EXPECT_EQ(lyr("ps", {"-a", "-f", "label=kind=first", "--format", "{{.ID}}"}), "aaaaaaaaaaaa\n");

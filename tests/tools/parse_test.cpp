@@ -62,6 +62,7 @@ TEST(Nearest, OneSlipOrTwo) {
   EXPECT_EQ(nearest("rnu", names), "run");
   EXPECT_EQ(nearest("imgaes", names), "images");
   EXPECT_EQ(nearest("inspct", names), "inspect");
+  EXPECT_EQ(nearest("--mem", {"--memory-swap", "--memory", "--name"}), "--memory");
   EXPECT_EQ(nearest("frobnicate", names), "");
   EXPECT_EQ(nearest(std::string(100000, 'x'), names), "");
 }

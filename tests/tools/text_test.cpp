@@ -77,8 +77,12 @@ TEST(Text, ColumnsAreAsWideAsDockers) {
 
 TEST(Text, CommandsAreCutAtTwentyCharacters) {
   EXPECT_EQ(command_text({"sleep", "inf"}, false), "\"sleep inf\"");
-  EXPECT_EQ(command_text({"sh", "-c", "echo one two three"}, false), "\"sh -c echo one two …\"");
-  EXPECT_EQ(command_text({"sh", "-c", "a\nb"}, true), "\"sh -c a b\"");
+  EXPECT_EQ(command_text({"sh", "-c", "echo one two three"}, false), "\"sh -c 'echo one two…\"");
+  EXPECT_EQ(command_text({"sh", "-c", "echo one two"}, true), "\"sh -c 'echo one two'\"");
+  EXPECT_EQ(command_text({"sh", "-c", "a\nb"}, true), "\"sh -c a\\nb\"");
+  EXPECT_EQ(command_text({"\x1b]0;title\x07", "\"\\"}, true), R"("\x1b]0;title\x07 \"\\")");
+  EXPECT_EQ(command_text({"äöüäöüäöüäöüäöüäöüäöü"}, false), "\"äöüäöüäöüäöüäöüäöüä…\"");
+  EXPECT_EQ(command_text({"äöüäöüäöüäöüäöüäöüäö"}, false), "\"äöüäöüäöüäöüäöüäöüäö\"");
 }
 
 }  // namespace
