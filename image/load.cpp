@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "image/load.h"
 
+#include <algorithm>
+
 #include "base/sys_file.h"
 #include "image/blob_source.h"
 #include "image/decode.h"
 #include "image/load_image.h"
 #include "image/plan.h"
+#include "image/tar_header.h"
 
 namespace lyr::image {
 namespace {
@@ -18,6 +21,15 @@ struct PlainArchive {
   uint64_t bytes = 0;
 };
 
+// Before a stream of something else has filled the disk.
+Result<> check_beginning(std::span<const std::byte> first) {
+  if (first.size() < tar_block_bytes) return {};  // the reader says what it lacks
+  auto header = parse_tar_header(first.first<tar_block_bytes>());
+  bool zeros = std::ranges::all_of(first, [](std::byte one) { return one == std::byte{0}; });
+  if (header && !zeros) return {};
+  return fail_saying(EBADMSG, "not an image: it does not begin as a tar archive does");
+}
+
 // Writes what `input` stands for, decompressed, to an unnamed file: it is gone with us, whatever
 // happens.
 Result<PlainArchive> spool(const store::Store& store, std::unique_ptr<ByteReader> input) {
@@ -28,6 +40,7 @@ Result<PlainArchive> spool(const store::Store& store, std::unique_ptr<ByteReader
   while (true) {
     size_t count = TRY(read_up_to(*decoded.reader, block));
     if (count == 0) break;
+    if (plain.bytes == 0) TRY(check_beginning(std::span(block).first(count)));
     TRY(sys::write_all(file, std::span(block).first(count)));
     plain.bytes += count;
   }

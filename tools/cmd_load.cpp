@@ -31,6 +31,16 @@ class ProgressLine {
   int64_t last_ms_ = 0;
 };
 
+// What an image is called to which its layout gives a tag only: as its directory or archive is.
+std::string repository_of(const std::string& path) {
+  std::string name = path.substr(0, path.find_last_not_of('/') + 1);
+  name = name.substr(name.rfind('/') + 1);
+  for (std::string_view ending : {".gz", ".zst", ".tgz", ".tar", ".oci"}) {
+    if (name.ends_with(ending)) name.resize(name.size() - ending.size());
+  }
+  return name.find(':') == std::string::npos && image::parse_reference(name) ? name : "";
+}
+
 class LoadAction : public Action {
  public:
   void define(CLI::App& app) override {
@@ -74,8 +84,10 @@ class LoadAction : public Action {
     }
     Fd file = TRY(about(sys::open(path.c_str(), O_RDONLY), path));
     auto status = TRY(sys::stat(file));
-    auto loaded = S_ISDIR(status.st_mode) ? image::load_layout(store, file, progress)
-                                          : image::load_archive(store, std::move(file), progress);
+    std::string repository = repository_of(path);
+    auto loaded = S_ISDIR(status.st_mode)
+                      ? image::load_layout(store, file, progress, repository)
+                      : image::load_archive(store, std::move(file), progress, repository);
     return about(std::move(loaded), path);
   }
 

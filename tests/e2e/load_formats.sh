@@ -7,6 +7,12 @@ zstd -q "$source_archive" -o image.tar.zst
 
 code 0 lyr load -i "$source_archive"
 has "$out" "Loaded image: lyr.test/busybox:latest"
+# What is no image is refused before it has filled the disk.
+code 1 eval 'yes | head -c 300000000 | lyr load'
+has "$err" "not an image"
+code 1 lyr load -i /dev/zero
+has "$err" "not an image"
+
 id=$(inspect lyr.test/busybox '{{.Id}}')
 matches "$id" '^sha256:[0-9a-f]{64}$'
 
@@ -23,4 +29,15 @@ for way in oci-archive layout pipe dash gzip zstd; do
   esac
   has "$out" "Loaded image"
   prints "$id" lyr images -q --no-trunc
+done
+
+# A layout gives its images tags; what they are tags of is its own name.
+for tag in one two; do
+  skopeo --insecure-policy copy -q "oci:$images/busybox:latest" "oci:mine:$tag"
+done
+tar cf mine.tar -C mine .
+for way in "$PWD/mine/" "-i mine.tar"; do
+  lyr rmi -f "$id" >/dev/null
+  prints "Loaded image: mine:one Loaded image: mine:two" eval "lyr load $way | xargs"
+  prints "$id" lyr inspect -f '{{.Id}}' mine:two
 done
