@@ -2,6 +2,7 @@
 // Writes POSIX tar (IEEE Std 1003.1 pax): ustar headers, and an extended header before an entry
 // that does not fit one.
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -87,6 +88,8 @@ class Packer {
     TRY(write_header(header));
     constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
     Fd directory = TRY(about(sys::open_at(parent, base.c_str(), flags), name));
+    bool of_kernel = TRY(shows_the_kernel(directory));
+    if (depth > 0 && (of_kernel || name == "./dev")) return {};
     std::vector<std::string> entries;
     TRY(sys::read_directory(directory, [&](const sys::DirectoryEntry& entry) {
       entries.emplace_back(entry.name);
@@ -99,6 +102,16 @@ class Packer {
       if (!added && added.error().code != ENOENT) return added;
     }
     return {};
+  }
+
+  // What is in /proc, /sys and /dev is no file of the container's: not copied, as with docker cp,
+  // unless it is named.
+  static Result<bool> shows_the_kernel(const Fd& directory) {
+    for (long magic : {PROC_SUPER_MAGIC, SYSFS_MAGIC}) {
+      bool there = TRY(sys::is_on_file_system(directory, magic));
+      if (there) return true;
+    }
+    return false;
   }
 
   Result<> add_file(const Fd& parent, const std::string& base, Header header) {

@@ -53,5 +53,9 @@ prints outside lyr exec c cat /top
 lyr exec c sh -c 'cp /bin/true /srv/suid; chmod 4755 /srv/suid'
 lyr cp c:/srv/suid out/suid
 same "$(stat -c %a out/suid)" 755
+# All of it: what /proc, /sys and /dev show is no file of the container's.
+lyr cp c:/. all
+[ -d all/proc ] && [ -e all/etc/passwd ] || fail "not all of it: $(ls all)"
+same "$(ls all/proc all/sys all/dev | xargs)" "all/dev: all/proc: all/sys:"
 lyr stop -t 0 c >/dev/null
 prints outside eval "lyr cp c:/top - | tar xO"
