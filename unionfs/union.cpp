@@ -18,6 +18,7 @@ namespace {
 struct stat stat_of_lower(const store::TreeAttr& attr) {
   struct stat status{};
   status.st_mode = attr.mode;
+  if (S_ISLNK(attr.mode)) status.st_mode |= 0777;  // Linux knows no others, whatever a tar says
   status.st_uid = attr.uid;
   status.st_gid = attr.gid;
   status.st_nlink = attr.nlink;
