@@ -10,6 +10,7 @@
 
 #include <charconv>
 #include <csignal>
+#include <optional>
 
 #include "base/sys_file.h"
 #include "base/sys_process.h"
@@ -134,18 +135,22 @@ Result<> settle(Guest& guest, const Fd& channel) {
   run_program(guest.process, *last);
 }
 
-// Hears the program out until it execs. `joined.pid` is set as soon as there is something to reap.
+// Hears the program out until it execs. `joined.pid` is set as soon as there is something to reap:
+// also when its failure is heard before the go-between tells of it.
 Result<> listen(const Fd& channel, const Process& process, Joined& joined) {
   bool ready = false;
-  while (!ready || joined.pid < 0) {
+  std::optional<Note> failed;
+  while ((!ready && !failed) || joined.pid < 0) {
     auto note = TRY(hear(channel));
+    if (!note && failed) break;
     if (!note) return fail_saying(ECHILD, "the container has ended");
     if (note->step == Step::warning) joined.warnings.push_back(std::move(note->text));
     if (note->step == Step::started) joined.pid = note->code;
     if (note->step == Step::terminal) joined.terminal = std::move(note->fd);
     if (note->step == Step::ready) ready = true;
-    if (note->step == Step::failed || note->step == Step::exec_failed) return failure_of(*note);
+    if (note->step == Step::failed) failed = std::move(*note);
   }
+  if (failed) return failure_of(*failed);
   joined.pidfd = TRY(sys::pidfd_open(joined.pid));
   for (std::string& warning : set_rlimits(joined.pid, process.rlimits))
     joined.warnings.push_back(std::move(warning));

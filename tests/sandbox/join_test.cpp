@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Further processes of a running container.
+#include <sys/wait.h>
+
 #include "base/sys_file.h"
 #include "base/sys_process.h"
 #include "tests/sandbox/fixture.h"
@@ -72,6 +74,25 @@ TEST_P(Join, MakesNoWorkingDirectory) {
   process.cwd = "/not/there";
   EXPECT_EQ(joined(container, process, "pwd"),
             "error  2 the working directory /not/there is not in the container");
+}
+
+// Its end is ours to see: unseen, the container's pid 1 could not end either. Who fails first is a
+// race between the program and the go-between that made it, hence the number.
+TEST_P(Join, ARefusedProcessLeavesNoChild) {
+  Spec container = spec();
+  container.process.args = {"/bin/busybox", "sleep", "1000"};
+  Process process = container.process;
+  process.cwd = "/not/there";
+  auto children = [] { return read_text("/proc/thread-self/children"); };
+  auto text = beside(container, [&](Launch& launch) -> std::string {
+    std::string before = children();
+    for (int i = 0; i < 200; ++i) {
+      if (run_joined(container, launch, process).error.empty()) return "not refused";
+      if (children() != before) return "left " + std::to_string(::wait(nullptr));
+    }
+    return "none";
+  });
+  EXPECT_EQ(text, "none");
 }
 
 TEST_P(Join, MissingProgramSaysSo) {
