@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "base/check.h"
+#include "base/sys_file.h"
 #include "base/sys_process.h"
 #include "unionfs/loop.h"
 #include "unionfs/seek.h"
@@ -356,12 +357,13 @@ Result<> serve(Fd fuse_device, Options options) {
   std::unique_ptr<struct fuse_session, FreeSession> session(
       fuse_session_new(&args, &ops, sizeof ops, &state));
   if (session == nullptr) return fail(EIO, "fuse_session_new");
+  Fd device = TRY(sys::dup(fuse_device));
   // It is mounted already: libfuse takes over the descriptor by this name, and closes it.
   std::string mountpoint = "/dev/fd/" + std::to_string(fuse_device.release());
   if (fuse_session_mount(session.get(), mountpoint.c_str()) != 0)
     return fail(EIO, "fuse_session_mount");
   state.seeker.emplace(session.get(), *state.instance);
-  auto ended = loop(session.get(), threads, counts);
+  auto ended = loop(session.get(), device, threads, counts);
   state.seeker.reset();
   fuse_session_unmount(session.get());
   return ended;
