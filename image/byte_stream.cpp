@@ -11,6 +11,7 @@ namespace {
 
 // Small on purpose: FileSource walks headers and seeks over what lies between.
 constexpr size_t file_source_bytes = 64 << 10;
+constexpr size_t block_source_bytes = 256 << 10;
 constexpr size_t read_all_step_bytes = 64 << 10;
 
 Failure ended_early() { return fail(ENODATA, "read", "the data ends early (truncated?)"); }
@@ -66,6 +67,14 @@ Result<uint64_t> FileSource::skip(uint64_t count) {
   count = std::min(count, length_ - offset_);
   offset_ += count;
   return count;
+}
+
+BlockSource::BlockSource(std::unique_ptr<ByteReader> reader)
+    : reader_(std::move(reader)), block_(block_source_bytes) {}
+
+Result<std::span<const std::byte>> BlockSource::next() {
+  size_t count = TRY(read_up_to(*reader_, block_));
+  return std::span<const std::byte>(block_).first(count);
 }
 
 Result<size_t> read_up_to(ByteReader& reader, std::span<std::byte> data) {

@@ -107,6 +107,17 @@ class FileSource final : public ByteSource {
   std::vector<std::byte> buffer_;
 };
 
+// What a reader gives, in blocks that stay in the cache of the CPU that takes them.
+class BlockSource final : public ByteSource {
+ public:
+  explicit BlockSource(std::unique_ptr<ByteReader> reader);
+  Result<std::span<const std::byte>> next() override;
+
+ private:
+  std::unique_ptr<ByteReader> reader_;
+  std::vector<std::byte> block_;
+};
+
 // Fills all of `data` unless the stream ends first; returns how much.
 Result<size_t> read_up_to(ByteReader& reader, std::span<std::byte> data);
 // Everything the reader gives: EFBIG past `bytes_max`.

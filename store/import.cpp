@@ -61,7 +61,7 @@ Result<ObjectId> Import::State::put(std::span<const std::byte> data) {
   if (written.contains(object)) return object;
   if (store->objects->has(object, data)) return object;
   if (writer && !writer->has_room(data.size())) TRY(seal());
-  if (!writer) writer = TRY(PackWriter::create(store->packs));
+  if (!writer) writer = TRY(PackWriter::create(store->packs, writes));
   uint64_t offset = TRY(writer->append(object, data));
   written.emplace(object, Place{writer->number(), offset});
   return object;

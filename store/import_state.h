@@ -30,6 +30,7 @@ struct Import::State {
   std::shared_ptr<Store::State> store;
   Fd import_lock;  // import.lock, shared: no sweep runs beside us
 
+  PackWrites writes;
   std::mutex mutex;  // guards all below
   std::unordered_map<ObjectId, Place, ObjectHash> written;
   std::optional<PackWriter> writer;
@@ -49,7 +50,7 @@ struct LayerImport::State {
       : import(std::move(shared)),
         check([this](const ObjectId& id,
                      std::span<std::byte> data) { return import->fetch(id, data); },
-              [this] { return import->flush(); }) {}
+              [this] { return import->flush(); }, [this] { return import->writes.finish(); }) {}
 
   std::shared_ptr<Import::State> import;
   RecipeWriter recipe;

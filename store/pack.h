@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "store/frame.h"
+#include "store/pack_writes.h"
 
 namespace lyr::store {
 
@@ -54,12 +55,14 @@ std::string pack_name(PackNumber number);
 // Of a file name in packs/; EINVAL for any other name.
 Result<PackNumber> parse_pack_name(std::string_view name);
 
-// Writes one pack. Not thread-safe. Objects become readable with flush() and durable with seal().
+// Writes one pack. Not thread-safe. Objects become readable with flush() and the end of the writes
+// that it added, durable with seal().
 class PackWriter {
  public:
   // Claims a number nobody has and holds the file's lock: a sweep takes only packs that nobody
   // holds.
-  static Result<PackWriter> create(const Fd& packs);
+  // `writes` outlives the writer.
+  static Result<PackWriter> create(const Fd& packs, PackWrites& writes);
 
   PackNumber number() const { return number_; }
   bool has_room(uint64_t payload_bytes) const;
@@ -70,11 +73,12 @@ class PackWriter {
   Result<uint64_t> seal();
 
  private:
-  PackWriter(Fd file, PackNumber number);
+  PackWriter(Fd file, PackNumber number, PackWrites& writes);
   Result<> pad_to(uint64_t offset);
 
-  Fd file_;
+  std::shared_ptr<const Fd> file_;
   PackNumber number_;
+  PackWrites* writes_;
   uint64_t flushed_ = 0;
   std::vector<std::byte> buffer_;  // what follows flushed_; at most write_bytes plus a frame
   std::vector<PackFooterEntry> entries_;

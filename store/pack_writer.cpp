@@ -2,6 +2,7 @@
 #include <sys/file.h>
 
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 #include "base/sys_file.h"
@@ -12,6 +13,7 @@ namespace lyr::store {
 namespace {
 
 constexpr size_t write_bytes = 4 << 20;  // per pwrite
+constexpr size_t buffer_bytes = write_bytes + object_bytes_max + payload_alignment;
 constexpr int claims_max = 100;
 
 void append_bytes(std::vector<std::byte>& buffer, const void* data, size_t size) {
@@ -39,8 +41,10 @@ Result<PackNumber> parse_pack_name(std::string_view name) {
   return number;
 }
 
-PackWriter::PackWriter(Fd file, PackNumber number) : file_(std::move(file)), number_(number) {
-  buffer_.reserve(write_bytes + object_bytes_max + payload_alignment);
+PackWriter::PackWriter(Fd file, PackNumber number, PackWrites& writes)
+    : file_(std::make_shared<const Fd>(std::move(file))), number_(number), writes_(&writes) {
+  buffer_ = writes.spare_buffer();
+  buffer_.reserve(buffer_bytes);
   PackHeader header{};
   header.magic = pack_magic;
   header.version = 1;
@@ -48,7 +52,7 @@ PackWriter::PackWriter(Fd file, PackNumber number) : file_(std::move(file)), num
   append_bytes(buffer_, &header, sizeof header);
 }
 
-Result<PackWriter> PackWriter::create(const Fd& packs) {
+Result<PackWriter> PackWriter::create(const Fd& packs, PackWrites& writes) {
   for (int i = 0; i < claims_max; ++i) {
     // A random number, so that writers need not ask each other (nor a transaction) for the next
     // one.
@@ -58,7 +62,7 @@ Result<PackWriter> PackWriter::create(const Fd& packs) {
     if (!file && file.error().code == EEXIST) continue;
     if (!file) return about(Result<PackWriter>(std::unexpected(std::move(file).error())), name);
     TRY(sys::flock(*file, LOCK_EX));
-    return PackWriter(std::move(*file), number);
+    return PackWriter(std::move(*file), number, writes);
   }
   return fail(EEXIST, "pack number");
 }
@@ -87,12 +91,12 @@ Result<uint64_t> PackWriter::append(const ObjectId& object, std::span<const std:
 }
 
 Result<> PackWriter::flush() {
-  TRY(about(sys::pwrite_all(file_, buffer_, flushed_), pack_name(number_)));
-  // The disk works while we do; that it refuses is no matter, since seal() waits for all.
-  static_cast<void>(sys::start_writeback(file_, flushed_, buffer_.size()));
+  if (buffer_.empty()) return {};
+  uint64_t at = flushed_;
   flushed_ += buffer_.size();
-  buffer_.clear();
-  return {};
+  auto bytes = std::exchange(buffer_, writes_->spare_buffer());
+  buffer_.reserve(buffer_bytes);
+  return writes_->add(file_, pack_name(number_), at, std::move(bytes));
 }
 
 Result<uint64_t> PackWriter::seal() {
@@ -105,7 +109,8 @@ Result<uint64_t> PackWriter::seal() {
   trailer.checksum = footer_checksum(entries_, trailer);
   append_bytes(buffer_, &trailer, sizeof trailer);
   TRY(flush());
-  TRY(about(sys::fdatasync(file_), pack_name(number_)));
+  TRY(writes_->finish());
+  TRY(about(sys::fdatasync(*file_), pack_name(number_)));
   return flushed_;
 }
 

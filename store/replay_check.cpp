@@ -40,8 +40,12 @@ void ReplayCheck::Outline::zeros(uint64_t bytes) {
 }
 uint64_t ReplayCheck::Outline::finish() const { return XXH3_64bits_digest(state_.get()); }
 
-ReplayCheck::ReplayCheck(Recipe::Fetch fetch, std::function<Result<>()> flush)
-    : fetch_(std::move(fetch)), flush_(std::move(flush)), buffer_(object_bytes_max) {
+ReplayCheck::ReplayCheck(Recipe::Fetch fetch, std::function<Result<>()> flush,
+                         std::function<Result<>()> write)
+    : fetch_(std::move(fetch)),
+      flush_(std::move(flush)),
+      write_(std::move(write)),
+      buffer_(object_bytes_max) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -112,6 +116,7 @@ void ReplayCheck::run() {
 }
 
 Result<> ReplayCheck::replay(const Batch& batch) {
+  TRY(write_());
   auto verbatim = std::span(batch.verbatim);
   for (const Operation& operation : batch.operations) {
     switch (operation.kind) {

@@ -27,9 +27,10 @@ constexpr size_t replay_batches_max = 3;          // that wait; the importer wai
 // Fed by one thread.
 class ReplayCheck {
  public:
-  // `fetch` reads a whole object, from the checking thread; `flush` makes all objects so far
-  // readable, from the feeding one.
-  ReplayCheck(Recipe::Fetch fetch, std::function<Result<>()> flush);
+  // `fetch` reads a whole object, from the checking thread. What was fed is readable once `flush`,
+  // from the feeding thread, and then `write`, from the checking one, have returned.
+  ReplayCheck(Recipe::Fetch fetch, std::function<Result<>()> flush,
+              std::function<Result<>()> write);
   ReplayCheck(const ReplayCheck&) = delete;
   ReplayCheck& operator=(const ReplayCheck&) = delete;
   ~ReplayCheck();
@@ -76,6 +77,7 @@ class ReplayCheck {
 
   Recipe::Fetch fetch_;
   std::function<Result<>()> flush_;
+  std::function<Result<>()> write_;
   Batch batch_;
   uint64_t batch_bytes_ = 0;
   Outline fed_;

@@ -72,7 +72,8 @@ TEST_F(ObjectTest, TwoContentsWithOneKeyStayTwoObjects) {
 
   Catalog catalog = must(Catalog::open(path_));
   auto index = must(Index::open(directory_));
-  PackWriter writer = must(PackWriter::create(directory_));
+  PackWrites writes;
+  PackWriter writer = must(PackWriter::create(directory_, writes));
   must(writer.append(one_id, std::as_bytes(std::span(one))));
   must(writer.append(two_id, std::as_bytes(std::span(two))));
   PackRecord pack{.number = writer.number(), .bytes = must(writer.seal())};

@@ -31,7 +31,8 @@ class PackTest : public testing::Test {
 
   // Writes objects of these sizes and remembers where they went.
   void write(const std::vector<size_t>& sizes) {
-    PackWriter writer = must(PackWriter::create(packs_));
+    PackWrites writes;
+    PackWriter writer = must(PackWriter::create(packs_, writes));
     number_ = writer.number();
     for (size_t size : sizes) {
       contents_.push_back(content_of(size, static_cast<unsigned>(contents_.size())));

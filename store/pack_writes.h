@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Frames on their way into pack files, put there by whichever thread has the time: the one that
+// makes them has enough to do with cutting and hashing.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace lyr::store {
+
+// More than this does not wait: add() writes then, and so may block.
+constexpr size_t pack_writes_bytes_max = 24 << 20;
+
+// Thread-safe. A write that fails fails every call from then on.
+class PackWrites {
+ public:
+  PackWrites() = default;
+  PackWrites(const PackWrites&) = delete;
+  PackWrites& operator=(const PackWrites&) = delete;
+
+  // `name`: the file's, for a person.
+  Result<> add(std::shared_ptr<const Fd> file, std::string name, uint64_t offset,
+               std::vector<std::byte> bytes);
+  // Afterwards everything added before is in its file (and readable, but not yet durable): writes
+  // what waits, and waits for what other threads are writing.
+  Result<> finish();
+  // An empty buffer, with the room of one that was written.
+  std::vector<std::byte> spare_buffer();
+
+ private:
+  struct Write {
+    std::shared_ptr<const Fd> file;
+    std::string name;
+    uint64_t offset = 0;
+    std::vector<std::byte> bytes;
+  };
+
+  std::mutex mutex_;  // guards all below
+  std::condition_variable written_;
+  std::deque<Write> waiting_;
+  size_t waiting_bytes_ = 0;
+  size_t in_flight_ = 0;
+  Result<> failure_;
+  std::vector<std::vector<std::byte>> spare_;
+};
+
+}  // namespace lyr::store
