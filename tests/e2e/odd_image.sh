@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What only some tools write into layers is taken as Linux has it: links of mode 0644, names with
 # spaces and newlines or in no encoding, long names and targets, absolute hard links, old times.
-python3 - "$here" >odd.tar <<'MAKE'
+python3 -B - "$here" >odd.tar <<'MAKE'
 import sys, tarfile
 sys.path.insert(0, sys.argv[1])
 from damage import entry, saved_image, tar_of
