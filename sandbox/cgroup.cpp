@@ -165,7 +165,11 @@ Result<Cgroups> make_cgroups(const Spec& spec, std::vector<std::string>& warning
     if (hierarchy.unified && hierarchies.size() > 1) continue;  // hybrid: v1 has the controllers
     if (!hierarchy.unified && !wants(hierarchy, limits)) continue;
     if (!mounts) mounts = TRY(MountTable::read());
-    TRY(use_hierarchy(*mounts, hierarchy, spec, limits, cgroups, warnings));
+    auto used = use_hierarchy(*mounts, hierarchy, spec, limits, cgroups, warnings);
+    if (!used) {
+      static_cast<void>(remove_cgroups(cgroups.made));
+      return std::unexpected(std::move(used).error());
+    }
     std::erase_if(
         left, [&](const Limit& limit) { return hierarchy.unified || wants(hierarchy, {limit}); });
   }
