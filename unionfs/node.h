@@ -64,6 +64,10 @@ struct Node {
   SharedFd data;            // open for reading and writing
   std::string orphan;       // in the work directory, when descriptors were scarce
   int64_t unsettled_until_ms = 0;  // see Union::lose_name; monotonic
+  // Of a directory, see Union::doubt: who was told its attributes last, and until when that answer
+  // may still be on its way.
+  uint32_t told_to = 0;
+  int64_t told_until_ms = 0;
   std::unique_ptr<DirectoryState> directory;
 };
 

@@ -84,6 +84,7 @@ Result<Found> Union::create(uint64_t parent, std::string_view name, Caller calle
   if (shown) return fail(EEXIST, "create");
   if (directory->id != root_id && directory->links.empty()) return fail(ENOENT, "create");
   TRY(copy_up_directory(*directory));
+  doubt(*directory);
   auto fd = TRY(directory_fd(*directory));
   std::string text(name);
   Creation creation;
@@ -156,6 +157,7 @@ Result<Found> Union::link(uint64_t id, uint64_t parent, std::string_view name) {
   if (shown) return fail(EEXIST, "link");
   TRY(copy_up(*node));
   TRY(copy_up_directory(*directory));
+  doubt(*directory);
   auto fd = TRY(directory_fd(*directory));
   auto from = TRY(object(*node));
   std::string text(name);

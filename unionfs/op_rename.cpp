@@ -115,6 +115,8 @@ Result<> Union::rename(uint64_t parent, std::string_view name, uint64_t new_pare
   if (target == node) return {};  // two names of one file: nothing to do (POSIX)
   TRY(copy_up_directory(*from));
   TRY(copy_up_directory(*to));
+  doubt(*from);
+  doubt(*to);
   if ((flags & RENAME_EXCHANGE) != 0) return exchange(*from, name, *to, new_name);
   if (target != nullptr) {
     bool directory = node->type == S_IFDIR;

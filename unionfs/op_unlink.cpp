@@ -89,6 +89,7 @@ Result<> Union::unlink(uint64_t parent, std::string_view name) {
   if (node->type == S_IFDIR) return fail(EISDIR, "unlink");
   auto shown = TRY(show(*directory, name));
   TRY(copy_up_directory(*directory));
+  doubt(*directory);
   if (shown->in_upper) {
     TRY(hold(*node));
     TRY(remove_upper(*directory, name, false));
@@ -109,6 +110,7 @@ Result<> Union::rmdir(uint64_t parent, std::string_view name) {
   if (!empty) return fail(ENOTEMPTY, "rmdir");
   auto shown = TRY(show(*directory, name));
   TRY(copy_up_directory(*directory));
+  doubt(*directory);
   if (shown->in_upper) {
     TRY(directory_fd(*node));  // its attributes can still be asked for
     TRY(remove_upper(*directory, name, true));

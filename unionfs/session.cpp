@@ -28,21 +28,39 @@ constexpr unsigned background_max = 64;
 // What the operations are given: a session's user data.
 struct Served {
   std::unique_ptr<Union> instance;
+  struct fuse_session* session = nullptr;
   std::optional<Seeker> seeker;  // once there is a session
 };
 
 Served& served(fuse_req_t request) { return *static_cast<Served*>(fuse_req_userdata(request)); }
-Union& of(fuse_req_t request) { return *served(request).instance; }
+// The union, asked in the name of who made the request.
+Union& of(fuse_req_t request) {
+  Union::ask_for(static_cast<uint32_t>(fuse_req_ctx(request)->pid));
+  return *served(request).instance;
+}
 
 Caller caller_of(fuse_req_t request) {
   const struct fuse_ctx* context = fuse_req_ctx(request);
   return {context->uid, context->gid};
 }
 
-void reply_error(fuse_req_t request, const Error& error) { fuse_reply_err(request, error.code); }
+// Has the kernel forget the attributes that what was just done put in doubt. It takes no lock that
+// anyone waits for us with: an inode's attributes have their own.
+void forget_doubted(struct fuse_session* session) {
+  for (uint64_t directory : Union::take_doubted())
+    fuse_lowlevel_notify_inval_inode(session, directory, -1, 0);
+}
+
+void reply_code(fuse_req_t request, int code) {
+  struct fuse_session* session = served(request).session;
+  fuse_reply_err(request, code);
+  forget_doubted(session);
+}
+
+void reply_error(fuse_req_t request, const Error& error) { reply_code(request, error.code); }
 
 void reply_done(fuse_req_t request, const Result<>& result) {
-  fuse_reply_err(request, result ? 0 : result.error().code);
+  reply_code(request, result ? 0 : result.error().code);
 }
 
 double attr_timeout_s(const Found& found) { return found.attr_lasts ? forever_s : 0; }
@@ -59,8 +77,10 @@ struct fuse_entry_param entry_of(const Found& found) {
 void reply_entry(fuse_req_t request, const Result<Found>& found) {
   if (!found) return reply_error(request, found.error());
   struct fuse_entry_param entry = entry_of(*found);
+  Served& server = served(request);
   // A reply the kernel did not take (the caller was killed) leaves no reference.
-  if (fuse_reply_entry(request, &entry) != 0) of(request).forget(found->node, 1);
+  if (fuse_reply_entry(request, &entry) != 0) server.instance->forget(found->node, 1);
+  forget_doubted(server.session);
 }
 
 void reply_attr(fuse_req_t request, const Result<Found>& found) {
@@ -262,7 +282,8 @@ void op_tmpfile(fuse_req_t request, fuse_ino_t parent, mode_t mode, struct fuse_
   if (!found) return reply_error(request, found.error());
   struct fuse_entry_param entry = entry_of(*found);
   info->keep_cache = 1;
-  if (fuse_reply_create(request, &entry, info) != 0) of(request).forget(found->node, 1);
+  Union& instance = of(request);  // the reply ends the request
+  if (fuse_reply_create(request, &entry, info) != 0) instance.forget(found->node, 1);
 }
 
 void list(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset, bool attributes) {
@@ -362,6 +383,7 @@ Result<> serve(Fd fuse_device, Options options) {
   std::string mountpoint = "/dev/fd/" + std::to_string(fuse_device.release());
   if (fuse_session_mount(session.get(), mountpoint.c_str()) != 0)
     return fail(EIO, "fuse_session_mount");
+  state.session = session.get();
   state.seeker.emplace(session.get(), *state.instance);
   auto ended = loop(session.get(), device, threads, counts);
   state.seeker.reset();

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "base/sys_event.h"
 #include "base/sys_file.h"
@@ -38,6 +39,12 @@ blksize_t listing_bytes(size_t entries) {
   return static_cast<blksize_t>(
       std::clamp<size_t>(std::bit_ceil((entries + 2) * entry_bytes), 4096, 1 << 20));
 }
+
+// Of the thread that runs; see Union::ask_for and doubt.
+thread_local uint32_t asker = 0;
+thread_local std::vector<uint64_t> doubted;
+constexpr uint32_t several = UINT32_MAX;
+constexpr int64_t told_ms = 10'000;  // how long an answer may take to reach who asked
 
 bool has_settled(Node& node) {
   if (sys::now_monotonic_ms() < node.unsettled_until_ms) return false;
@@ -251,8 +258,28 @@ struct stat Union::shown(const Node& node, struct stat status) const {
   return status;
 }
 
+void Union::ask_for(uint32_t thread) { asker = thread; }
+
+std::vector<uint64_t> Union::take_doubted() { return std::exchange(doubted, {}); }
+
+// The kernel forgets a directory's attributes when it hears that a name in it was changed, but
+// takes an answer with older ones that it hears of after that (Linux 6.18: fuse_dir_changed leaves
+// attr_version alone), and keeps those without end. That is so when one thread asks and another
+// changes: then the kernel is told to forget once more, which older answers do not outlive.
+void Union::doubt(Node& directory) {
+  if (directory.told_to == 0) return;
+  if (directory.told_to != asker && sys::now_monotonic_ms() < directory.told_until_ms)
+    doubted.push_back(directory.id);
+  directory.told_to = 0;
+}
+
 Found Union::describe(Node& node, const struct stat& attr) {
   bool lasts = node.unsettled_until_ms == 0 || has_settled(node);
+  if (node.type == S_IFDIR) {
+    bool others = node.told_to != 0 && node.told_to != asker;
+    node.told_to = others ? several : asker;
+    node.told_until_ms = sys::now_monotonic_ms() + told_ms;
+  }
   return {.node = node.id, .attr = attr, .attr_lasts = lasts};
 }
 

@@ -55,6 +55,13 @@ class Union {
  public:
   static Result<std::unique_ptr<Union>> open(Options options);
 
+  // The thread (as the kernel numbers it, 0: none) that what the calling thread of ours asks next
+  // is asked for.
+  static void ask_for(uint32_t asker);
+  // Directories whose attributes the kernel has to ask for again, see doubt(), by what the calling
+  // thread asked for since it took them last.
+  static std::vector<uint64_t> take_doubted();
+
   Result<std::optional<Found>> lookup(uint64_t parent, std::string_view name);
   void forget(uint64_t node, uint64_t count);
   Result<Found> getattr(uint64_t node);  // counts no lookup, nor does setattr
@@ -119,6 +126,8 @@ class Union {
   Result<bool> is_whiteout(const Fd& directory, const std::string& name);
   Result<> dress_root();
   static Found describe(Node& node, const struct stat& attr);
+  // To be called when names of `directory` changed.
+  static void doubt(Node& directory);
   Result<Found> found(Node& node);  // counts a lookup
   bool lower_has(const Node& directory, std::string_view name) const;
   Result<bool> is_empty(Node& directory);

@@ -18,9 +18,11 @@
 #include <thread>
 #include <vector>
 
+#include "base/sys_file.h"
 #include "tests/unionfs/snapshot.h"
 #include "tests/unionfs/union_mount.h"
 #include "unionfs/node.h"
+#include "unionfs/union.h"
 
 namespace lyr::unionfs {
 namespace {
@@ -136,6 +138,50 @@ class Concurrency : public testing::Test {
 
   std::string base_;
 };
+
+// An answer with a directory's attributes may reach the kernel after it has heard of a change
+// there.
+TEST_F(Concurrency, AttributesToldToOneThreadAreDoubtedWhenAnotherChangesThem) {
+  UnionMount mounted(base_ + "/scratch", base_ + "/plain", {});
+  auto store = store::Store::open(mounted.store_path());
+  ASSERT_TRUE(store);
+  auto tree = store->open_image_tree(mounted.chain_id());
+  ASSERT_TRUE(tree);
+  Options options;
+  options.store = &*store;
+  options.tree = &*tree;
+  for (auto [directory, fd] : {std::pair{"/u", &options.upper}, {"/w", &options.work}}) {
+    fs::create_directory(base_ + directory);
+    auto opened = sys::open((base_ + directory).c_str(), O_RDONLY | O_DIRECTORY);
+    ASSERT_TRUE(opened);
+    *fd = std::move(*opened);
+  }
+  options.trusted_xattrs = true;
+  auto instance = Union::open(std::move(options));
+  ASSERT_TRUE(instance);
+  using Doubted = std::vector<uint64_t>;
+  auto tell = [&](uint32_t thread) {
+    Union::ask_for(thread);
+    EXPECT_TRUE((*instance)->getattr(root_id));
+  };
+  auto change = [&](uint32_t thread, const char* name) {
+    Union::ask_for(thread);
+    EXPECT_TRUE((*instance)->mkdir(root_id, name, 0755, {}));
+    return Union::take_doubted();
+  };
+  tell(1);
+  EXPECT_EQ(change(1, "n1"), Doubted()) << "its own answer came before it asked for more";
+  tell(1);
+  EXPECT_EQ(change(2, "n2"), Doubted{root_id});
+  EXPECT_EQ(change(2, "n3"), Doubted()) << "nobody was told since";
+  tell(1);
+  tell(2);
+  EXPECT_EQ(change(2, "n4"), Doubted{root_id}) << "the answer to 1 counts, too";
+  tell(1);
+  Union::ask_for(2);
+  EXPECT_TRUE((*instance)->rmdir(root_id, "n1"));
+  EXPECT_EQ(Union::take_doubted(), Doubted{root_id});
+}
 
 TEST_F(Concurrency, ClientsLeaveOnePicture) {
   UnionMount mounted(base_ + "/scratch", base_ + "/plain", {.threads = 4});

@@ -35,6 +35,8 @@ class UnionMount {
 
   const std::string& path() const { return path_; }
   const std::string& upper() const { return upper_; }
+  const std::string& store_path() const { return store_path_; }
+  const Digest& chain_id() const { return chain_id_; }  // of the image
   // What the servers of this mount were asked so far.
   const RequestCounts& counts() const { return *counts_; }
   pid_t server() const { return server_; }
