@@ -277,7 +277,8 @@ Found Union::describe(Node& node, const struct stat& attr) {
   bool lasts = node.unsettled_until_ms == 0 || has_settled(node);
   if (node.type == S_IFDIR) {
     bool others = node.told_to != 0 && node.told_to != asker;
-    node.told_to = others ? several : asker;
+    // Who has no number here (a process outside of the container) may be anybody.
+    node.told_to = others || asker == 0 ? several : asker;
     node.told_until_ms = sys::now_monotonic_ms() + told_ms;
   }
   return {.node = node.id, .attr = attr, .attr_lasts = lasts};

@@ -177,6 +177,12 @@ TEST_F(Concurrency, AttributesToldToOneThreadAreDoubtedWhenAnotherChangesThem) {
   tell(1);
   tell(2);
   EXPECT_EQ(change(2, "n4"), Doubted{root_id}) << "the answer to 1 counts, too";
+  tell(0);
+  EXPECT_EQ(change(0, "n5"), Doubted{root_id}) << "two without a number may be two";
+  tell(0);
+  EXPECT_EQ(change(1, "n6"), Doubted{root_id});
+  tell(1);
+  EXPECT_EQ(change(0, "n7"), Doubted{root_id});
   tell(1);
   Union::ask_for(2);
   EXPECT_TRUE((*instance)->rmdir(root_id, "n1"));
