@@ -4,6 +4,7 @@
 
 #include "tools/command.h"
 #include "tools/help.h"
+#include "tools/parse.h"
 
 namespace lyr::tools {
 namespace {
@@ -13,32 +14,38 @@ class HelpAction : public Action {
   void define(CLI::App& app) override {
     app.add_flag("--markdown", markdown_, "All commands, as docs/cli.md has them");
     app.add_flag("--man", man_, "As a manual page: lyr help --man run | man -l -");
-    app.add_option("command", name_, "");
+    app.add_option("command", words_, "");
   }
   Result<int> run(Context&) override {
     std::string text = markdown_ ? manual_markdown() : man_ ? program_man() : program_help();
-    if (!name_.empty()) {
-      const Command* command = find_command(name_);
-      if (command == nullptr) return fail_saying(EINVAL, "'" + name_ + "' is not a command");
-      text = man_ ? command_man(*command) : command_help(*command);
-    }
+    if (!words_.empty()) text = TRY(about_command());
     std::fputs(text.c_str(), stdout);
     return 0;
   }
 
  private:
+  Result<std::string> about_command() const {
+    std::string name;
+    for (const std::string& word : short_form(words_)) name += (name.empty() ? "" : " ") + word;
+    if (const Group* group = find_group(name)) return man_ ? group_man(*group) : group_help(*group);
+    const Command* command = find_command(name);
+    if (command == nullptr) return fail_saying(EINVAL, "'" + name + "' is not a command");
+    return man_ ? command_man(*command) : command_help(*command);
+  }
+
   bool markdown_ = false;
   bool man_ = false;
-  std::string name_;
+  std::vector<std::string> words_;
 };
 
 }  // namespace
 
 extern const Command cmd_help;
-const Command cmd_help{.name = "help",
-                       .summary = "Tell about lyr, or one of its commands",
-                       .arguments = "[OPTIONS] [COMMAND]",
-                       .examples = "lyr help run\nlyr help --man run | man -l -",
-                       .make = make_action<HelpAction>};
+const Command cmd_help{
+    .name = "help",
+    .summary = "Tell about lyr, or one of its commands",
+    .arguments = "[OPTIONS] [COMMAND]",
+    .examples = "lyr help run\nlyr help store stats\nlyr help --man run | man -l -",
+    .make = make_action<HelpAction>};
 
 }  // namespace lyr::tools

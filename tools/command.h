@@ -39,7 +39,7 @@ class Action {
 };
 
 struct Command {
-  const char* name;
+  const char* name;  // "run", or a group's name and a word: "store stats"
   const char* summary;
   const char* arguments;  // "[OPTIONS] IMAGE [COMMAND] [ARG...]"
   const char* examples;   // one a line
@@ -56,8 +56,21 @@ std::unique_ptr<Action> make_action() {
 // Says what is to be said of a container we were attached to; its exit code is ours.
 int report(const char* command, const engine::Outcome& outcome);
 
+// Commands of two words that share the first.
+struct Group {
+  const char* name;
+  const char* summary;
+};
+
+// Both sorted by name.
 std::span<const Command* const> all_commands();
-const Command* find_command(std::string_view name);
+std::span<const Group> all_groups();
+const Command* find_command(std::string_view name);  // nullptr: no such command
+const Group* find_group(std::string_view name);
+const Group* group_of(const Command& command);  // nullptr: its name is one word
+std::vector<const Command*> commands_of(const Group& group);
+// What it is called within its group: its name's last word.
+const char* last_word(const Command& command);
 // The candidate most like `wrong`; empty when none is near.
 std::string nearest(std::string_view wrong, const std::vector<std::string>& candidates);
 

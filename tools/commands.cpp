@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only list of commands.
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <cstring>
 
 #include "tools/command.h"
 
@@ -9,15 +11,21 @@ namespace lyr::tools {
 
 extern const Command cmd_attach, cmd_completion, cmd_cp, cmd_create, cmd_diff, cmd_exec, cmd_help,
     cmd_images, cmd_info, cmd_inspect, cmd_kill, cmd_load, cmd_logs, cmd_ps, cmd_rm, cmd_rmi,
-    cmd_run, cmd_start, cmd_stop, cmd_tag, cmd_version, cmd_wait;
+    cmd_run, cmd_start, cmd_stop, cmd_store_stats, cmd_tag, cmd_version, cmd_wait;
 
 std::span<const Command* const> all_commands() {
   static constexpr auto commands = std::to_array<const Command*>(
-      {&cmd_attach, &cmd_completion, &cmd_cp,      &cmd_create,  &cmd_diff, &cmd_exec,
-       &cmd_help,   &cmd_images,     &cmd_info,    &cmd_inspect, &cmd_kill, &cmd_load,
-       &cmd_logs,   &cmd_ps,         &cmd_rm,      &cmd_rmi,     &cmd_run,  &cmd_start,
-       &cmd_stop,   &cmd_tag,        &cmd_version, &cmd_wait});
+      {&cmd_attach, &cmd_completion,  &cmd_cp,   &cmd_create,  &cmd_diff, &cmd_exec,
+       &cmd_help,   &cmd_images,      &cmd_info, &cmd_inspect, &cmd_kill, &cmd_load,
+       &cmd_logs,   &cmd_ps,          &cmd_rm,   &cmd_rmi,     &cmd_run,  &cmd_start,
+       &cmd_stop,   &cmd_store_stats, &cmd_tag,  &cmd_version, &cmd_wait});
   return commands;
+}
+
+std::span<const Group> all_groups() {
+  static constexpr auto groups =
+      std::to_array<Group>({{"store", "Look into the chunk store and keep it in order"}});
+  return groups;
 }
 
 const Command* find_command(std::string_view name) {
@@ -25,6 +33,30 @@ const Command* find_command(std::string_view name) {
     if (name == command->name) return command;
   }
   return nullptr;
+}
+
+const Group* find_group(std::string_view name) {
+  auto found = std::ranges::find(all_groups(), name, &Group::name);
+  return found == all_groups().end() ? nullptr : &*found;
+}
+
+const Group* group_of(const Command& command) {
+  std::string_view name = command.name;
+  size_t space = name.find(' ');
+  return space == std::string_view::npos ? nullptr : find_group(name.substr(0, space));
+}
+
+std::vector<const Command*> commands_of(const Group& group) {
+  std::vector<const Command*> commands;
+  for (const Command* command : all_commands()) {
+    if (group_of(*command) == &group) commands.push_back(command);
+  }
+  return commands;
+}
+
+const char* last_word(const Command& command) {
+  const char* space = std::strrchr(command.name, ' ');
+  return space == nullptr ? command.name : space + 1;
 }
 
 int report(const char* command, const engine::Outcome& outcome) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/completion.h"
 
+#include <algorithm>
+
 #include "tools/command.h"
 #include "tools/help.h"
 
@@ -22,12 +24,32 @@ const char* lister(Names names) {
   return "";
 }
 
-std::string command_names() {
+// The words that may stand first: commands of one word, and groups.
+std::string first_words() {
   std::string words;
   for (const Command* command : all_commands()) {
-    words += (words.empty() ? "" : " ") + std::string(command->name);
+    if (group_of(*command) == nullptr) words += std::string(command->name) + " ";
+  }
+  for (const Group& group : all_groups()) words += std::string(group.name) + " ";
+  words.pop_back();
+  return words;
+}
+
+std::string words_of(const Group& group) {
+  std::string words;
+  for (const Command* command : commands_of(group)) {
+    words += (words.empty() ? "" : " ") + std::string(last_word(*command));
   }
   return words;
+}
+
+// A pattern of what is no whole command: a word that tells which is to follow.
+std::string unfinished() {
+  std::string pattern = "help";
+  for (const Group& group : all_groups()) {
+    pattern += std::string("|") + group.name + "|'help " + group.name + "'";
+  }
+  return pattern;
 }
 
 std::string flag_names(const Command& command) {
@@ -54,15 +76,22 @@ std::string bash() {
       "    case ${COMP_WORDS[i]} in\n"
       "      --root|--run-root) ((i++)) ;;\n"
       "      -*) ;;\n"
-      "      *) command=${COMP_WORDS[i]}; break ;;\n"
+      "      *) command+=${command:+ }${COMP_WORDS[i]}\n"
+      "         case $command in " +
+      unfinished() +
+      ") ;; *) break ;; esac ;;\n"
       "    esac\n"
       "  done\n"
       "  case $command in\n";
-  text += "    '') names='" + command_names() + "'; flags='--root --run-root --help' ;;\n";
+  text += "    '') names='" + first_words() + "'; flags='--root --run-root --help' ;;\n";
+  for (const Group& group : all_groups()) {
+    text += std::string("    ") + group.name + "|'help " + group.name + "') names='" +
+            words_of(group) + "'; flags=--help ;;\n";
+  }
   for (const Command* command : all_commands()) {
     std::string list = lister(names_of(*command));
-    if (std::string_view(command->name) == "help") list = "echo " + command_names();
-    text += std::string("    ") + command->name + ") flags='" + flag_names(*command) + "'";
+    if (std::string_view(command->name) == "help") list = "echo " + first_words();
+    text += "    " + quoted(command->name, "") + ") flags='" + flag_names(*command) + "'";
     if (!list.empty()) text += "; [[ $cur == -* ]] || names=$(" + list + ")";
     text += " ;;\n";
   }
@@ -78,24 +107,42 @@ std::string bash() {
          "complete -o default -F _lyr lyr\n";
 }
 
+// A line of a zsh array for _describe.
+std::string described(const char* word, const char* summary) {
+  return "        " + quoted(std::string(word) + ":" + summary, "'\\''") + "\n";
+}
+
 std::string zsh() {
   std::string text =
       "#compdef lyr\n# lyr in zsh: source <(lyr completion zsh)\n"
       "_lyr() {\n"
       "  local command word\n  local -a commands flags names\n"
       "  for word in ${words[2,CURRENT-1]}; do\n"
-      "    [[ $word == -* || $word == */* ]] || { command=$word; break; }\n"
+      "    [[ $word == -* || $word == */* ]] && continue\n"
+      "    command+=${command:+ }$word\n"
+      "    case $command in " +
+      unfinished() +
+      ") ;; *) break ;; esac\n"
       "  done\n"
       "  case $command in\n    '')\n      commands=(\n";
   for (const Command* command : all_commands()) {
-    text +=
-        "        " + quoted(std::string(command->name) + ":" + command->summary, "'\\''") + "\n";
+    if (group_of(*command) == nullptr) text += described(command->name, command->summary);
   }
-  text += "      )\n      _describe command commands\n      return ;;\n";
+  for (const Group& group : all_groups()) text += described(group.name, group.summary);
+  const std::string describe = "      )\n      _describe command commands\n      return ;;\n";
+  text += describe;
+  for (const Group& group : all_groups()) {
+    text += std::string("    ") + group.name + "|'help " + group.name + "')\n      commands=(\n";
+    for (const Command* command : commands_of(group)) {
+      text += described(last_word(*command), command->summary);
+    }
+    text += describe;
+  }
   for (const Command* command : all_commands()) {
-    text += std::string("    ") + command->name + ") flags=(" + flag_names(*command) + ")";
+    text += "    " + quoted(command->name, "") + ") flags=(" + flag_names(*command) + ")";
     std::string list = lister(names_of(*command));
     if (!list.empty()) text += "; [[ $PREFIX == -* ]] || names=(${(f)\"$(" + list + ")\"})";
+    if (std::string_view(command->name) == "help") text += "; names=(" + first_words() + ")";
     text += " ;;\n";
   }
   return text +
@@ -105,13 +152,47 @@ std::string zsh() {
          "compdef _lyr lyr\n";
 }
 
+// What fish asks before it offers a word: whether the words so far are exactly these.
+std::string fish_after(const std::string& words) {
+  return "complete -c lyr -n '__lyr_after \"" + words + "\"'";
+}
+
+std::string fish_word(const std::string& after, const char* word, const char* summary) {
+  return fish_after(after) + " -f -a " + word + " -d " + quoted(summary, "\\'") + "\n";
+}
+
 std::string fish() {
-  std::string text = "# lyr in fish: lyr completion fish | source\n";
+  std::string text =
+      "# lyr in fish: lyr completion fish | source\n"
+      "function __lyr_after\n"
+      "  set -l command\n  set -l words (commandline -opc)\n  set -e words[1]\n"
+      "  while set -q words[1]\n"
+      "    switch $words[1]\n"
+      "      case --root --run-root\n        set -e words[1]\n"
+      "      case '-*'\n"
+      "      case '*'\n"
+      "        set command (string join ' ' $command $words[1])\n"
+      "        switch $command\n          case ";
+  std::string open = unfinished();
+  std::ranges::replace(open, '|', ' ');
+  text += open +
+          "\n          case '*'\n            break\n        end\n"
+          "    end\n    set -e words[1]\n  end\n"
+          "  test \"$command\" = \"$argv\"\nend\n";
+  for (const char* after : {"", "help"}) {
+    for (const Command* command : all_commands()) {
+      if (group_of(*command) == nullptr) text += fish_word(after, command->name, command->summary);
+    }
+    for (const Group& group : all_groups()) text += fish_word(after, group.name, group.summary);
+  }
+  for (const Group& group : all_groups()) {
+    for (const Command* command : commands_of(group)) {
+      text += fish_word(group.name, last_word(*command), command->summary);
+      text += fish_word(std::string("help ") + group.name, last_word(*command), command->summary);
+    }
+  }
   for (const Command* command : all_commands()) {
-    text += std::string("complete -c lyr -f -n __fish_use_subcommand -a ") + command->name +
-            " -d " + quoted(command->summary, "\\'") + "\n";
-    std::string when =
-        std::string("complete -c lyr -n '__fish_seen_subcommand_from ") + command->name + "'";
+    std::string when = fish_after(command->name);
     for (const Flag& flag : flags_of(*command)) {
       text += when;
       for (const std::string& name : flag.names) {

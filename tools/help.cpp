@@ -46,6 +46,39 @@ std::string man_head(const std::string& page, const std::string& name, const cha
          " \\- " + roff(summary) + "\n.SH SYNOPSIS\n";
 }
 
+// "lyr-store-stats", in man(7).
+std::string page_name(const Command& command) {
+  std::string name = std::string("lyr-") + command.name;
+  std::ranges::replace(name, ' ', '-');
+  return name;
+}
+
+std::string upper(std::string text) {
+  for (char& c : text) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - ('a' - 'A') : c);
+  return text;
+}
+
+std::string man_list(std::span<const Command* const> commands) {
+  std::string text;
+  for (const Command* command : commands) {
+    text += ".TP\n.BR " + roff(page_name(*command)) + " (1)\n" + roff(command->summary) + "\n";
+  }
+  return text;
+}
+
+std::string listed(const std::string& name, const char* summary, size_t width) {
+  std::string line = "  " + name;
+  return line + std::string(line.size() < width ? width - line.size() : 1, ' ') + summary + "\n";
+}
+
+size_t widest_name() {
+  size_t widest = 0;
+  for (const Command* command : all_commands()) {
+    widest = std::max(widest, std::string_view(command->name).size());
+  }
+  return widest;
+}
+
 }  // namespace
 
 std::vector<Flag> flags_of(const Command& command) {
@@ -71,12 +104,27 @@ std::string program_help() {
   std::string text =
       "lyr runs OCI and Docker images without a daemon and without privileges.\n\n"
       "Usage: lyr [--root DIR] [--run-root DIR] COMMAND [OPTIONS]\n\nCommands:\n";
+  size_t width = widest_name() + 4;
   for (const Command* command : all_commands()) {
-    std::string line = std::string("  ") + command->name;
-    line += std::string(line.size() < 14 ? 14 - line.size() : 1, ' ');
-    text += line + command->summary + "\n";
+    if (group_of(*command) == nullptr) text += listed(command->name, command->summary, width);
+  }
+  for (const Group& group : all_groups()) {
+    text += std::string("\n") + group.summary + ":\n";
+    for (const Command* command : commands_of(group)) {
+      text += listed(command->name, command->summary, width);
+    }
   }
   return text + "\nlyr COMMAND --help tells more about one.\n";
+}
+
+std::string group_help(const Group& group) {
+  std::string lyr_group = std::string("lyr ") + group.name;
+  std::string text =
+      "Usage: " + lyr_group + " COMMAND [OPTIONS]\n\n" + group.summary + "\n\nCommands:\n";
+  for (const Command* command : commands_of(group)) {
+    text += listed(last_word(*command), command->summary, 14);
+  }
+  return text + "\n" + lyr_group + " COMMAND --help tells more about one.\n";
 }
 
 std::string command_help(const Command& command) {
@@ -91,9 +139,15 @@ std::string command_help(const Command& command) {
 
 std::string manual_markdown() {
   std::string text = "# lyr's commands\n\nMade by `lyr help --markdown`; a test keeps it so.\n";
+  auto part = [&](const char* name, const std::string& help) {
+    text += std::string("\n## lyr ") + name + "\n\n```\n" + help + "```\n";
+  };
+  const Group* last = nullptr;
   for (const Command* command : all_commands()) {
-    text +=
-        std::string("\n## lyr ") + command->name + "\n\n```\n" + command_help(*command) + "```\n";
+    const Group* group = group_of(*command);
+    if (group != nullptr && group != last) part(group->name, group_help(*group));
+    last = group;
+    part(command->name, command_help(*command));
   }
   return text;
 }
@@ -101,18 +155,21 @@ std::string manual_markdown() {
 std::string program_man() {
   std::string text = man_head("LYR", "lyr", "run OCI and Docker images without a daemon");
   text += ".B lyr\n[\\-\\-root DIR] [\\-\\-run\\-root DIR] COMMAND [OPTIONS]\n.SH COMMANDS\n";
-  for (const Command* command : all_commands()) {
-    text +=
-        std::string(".TP\n.BR lyr\\-") + command->name + " (1)\n" + roff(command->summary) + "\n";
-  }
-  return text +
+  return text + man_list(all_commands()) +
          ".SH ENVIRONMENT\n.TP\n.B LYR_ROOT\nWhere images, containers and volumes are kept.\n"
          ".TP\n.B LYR_RUN_ROOT\nWhere running containers keep what a reboot may lose.\n";
 }
 
+std::string group_man(const Group& group) {
+  std::string name = std::string("lyr-") + group.name;
+  return man_head(upper(name), name, group.summary) + ".B lyr " + roff(group.name) +
+         "\nCOMMAND [OPTIONS]\n.SH COMMANDS\n" + man_list(commands_of(group)) +
+         ".SH SEE ALSO\n.BR lyr (1)\n";
+}
+
 std::string command_man(const Command& command) {
-  std::string name = std::string("lyr-") + command.name;
-  std::string text = man_head("LYR-" + std::string(command.name), name, command.summary);
+  std::string name = page_name(command);
+  std::string text = man_head(upper(name), name, command.summary);
   text += std::string(".B lyr ") + command.name + "\n" + roff(command.arguments) + "\n";
   auto flags = flags_of(command);
   if (!flags.empty()) text += ".SH OPTIONS\n";

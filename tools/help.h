@@ -19,10 +19,12 @@ std::vector<Flag> flags_of(const Command& command);
 
 std::string program_help();
 std::string command_help(const Command& command);
+std::string group_help(const Group& group);
 // docs/cli.md.
 std::string manual_markdown();
-// Manual pages in man(7): lyr(1), and lyr-COMMAND(1).
+// Manual pages in man(7): lyr(1), lyr-COMMAND(1), lyr-GROUP(1) and lyr-GROUP-COMMAND(1).
 std::string program_man();
 std::string command_man(const Command& command);
+std::string group_man(const Group& group);
 
 }  // namespace lyr::tools

@@ -64,6 +64,12 @@ constexpr auto not_yet = std::to_array<std::string_view>(
      "push",  "rename",  "restart",  "save",    "search", "stats",   "system",
      "top",   "unpause", "update",   "volume"});
 
+std::string hint(const std::string& wrong, const std::vector<std::string>& names,
+                 const std::string& lister) {
+  std::string near = nearest(wrong, names);
+  return near.empty() ? lister + " lists the commands" : "did you mean '" + near + "'?";
+}
+
 int unknown_command(const std::string& name) {
   if (std::ranges::find(not_yet, name) != not_yet.end()) {
     bool fetches = name == "pull" || name == "build" || name == "import";
@@ -71,10 +77,11 @@ int unknown_command(const std::string& name) {
                             (fetches ? "images come in with lyr load" : "lyr help lists what is"));
   }
   std::vector<std::string> names;
-  for (const Command* command : all_commands()) names.emplace_back(command->name);
-  std::string near = nearest(name, names);
-  std::string hint = near.empty() ? "lyr help lists the commands" : "did you mean '" + near + "'?";
-  return complain("", "'" + name + "' is not a command; " + hint);
+  for (const Command* command : all_commands()) {
+    if (group_of(*command) == nullptr) names.emplace_back(command->name);
+  }
+  for (const Group& group : all_groups()) names.emplace_back(group.name);
+  return complain("", "'" + name + "' is not a command; " + hint(name, names, "lyr help"));
 }
 
 int run_command(const Command& command, std::vector<std::string> args, const Globals& globals) {
@@ -105,6 +112,23 @@ int run_command(const Command& command, std::vector<std::string> args, const Glo
   return command.failure_code;
 }
 
+// `lyr store`, `lyr store --help`, `lyr store stats ...`: args[0] is the group's name.
+int run_in_group(const Group& group, std::vector<std::string> args, const Globals& globals) {
+  if (args.size() < 2 || args[1] == "--help" || args[1] == "-h") {
+    std::fputs(group_help(group).c_str(), stdout);
+    return args.size() < 2 ? usage_failure : 0;
+  }
+  const Command* command = find_command(args[0] + " " + args[1]);
+  if (command == nullptr) {
+    std::vector<std::string> names;
+    for (const Command* each : commands_of(group)) names.emplace_back(last_word(*each));
+    std::string lister = "lyr " + args[0] + " --help";
+    return complain(args[0], "'" + args[1] + "' is not a command; " + hint(args[1], names, lister));
+  }
+  args.erase(args.begin(), args.begin() + 2);
+  return run_command(*command, std::move(args), globals);
+}
+
 int run(std::vector<std::string> args) {
   Globals globals;
   if (!take_globals(args, globals)) return usage_failure;
@@ -115,6 +139,9 @@ int run(std::vector<std::string> args) {
   if (args[0] == "--version" || args[0] == "-v") args[0] = "version";
   // docker's long forms: `lyr image ls`, `lyr container run`.
   args = short_form(std::move(args));
+  if (const Group* group = find_group(args[0])) {
+    return run_in_group(*group, std::move(args), globals);
+  }
   const Command* command = find_command(args[0]);
   if (command == nullptr) return unknown_command(args[0]);
   args.erase(args.begin());

@@ -17,4 +17,9 @@ prints inspect complete_words lyr ins
 prints --entrypoint complete_words lyr run --entryp
 prints somebody complete_words lyr start some
 has "$(complete_words lyr run --rm busy)" busybox:latest
+# Commands of two words: first the group, then its commands, in lyr help too.
+prints store complete_words lyr stor
+prints stats complete_words lyr store stat
+prints stats complete_words lyr --root /x help store stat
+has "$(complete_words lyr help ru)" run
 code 1 lyr completion tcsh
