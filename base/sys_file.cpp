@@ -324,6 +324,18 @@ Result<> flock(const Fd& fd, int operation) {
   return check(retry([&] { return ::flock(fd.get(), operation); }), "flock");
 }
 
+Result<> lock_byte(const Fd& fd, short type, uint64_t offset) {
+  struct flock lock{};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = static_cast<off_t>(offset);
+  lock.l_len = 1;
+  auto locked = check(retry([&] { return ::fcntl(fd.get(), F_OFD_SETLK, &lock); }), "fcntl");
+  // POSIX lets a file system choose.
+  if (!locked && locked.error().code == EACCES) locked.error().code = EWOULDBLOCK;
+  return locked;
+}
+
 Result<std::string> get_xattr(const Fd& fd, const char* name) {
   auto get = [&](char* to, size_t size) {
     return on_any(

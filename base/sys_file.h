@@ -99,6 +99,10 @@ Result<size_t> copy_file_range(const Fd& from, uint64_t from_offset, const Fd& t
                                uint64_t to_offset, size_t length);
 // LOCK_SH, LOCK_EX, LOCK_UN, with LOCK_NB: EWOULDBLOCK when held by another.
 Result<> flock(const Fd& fd, int operation);
+// An open file description's lock on one byte of the file (F_OFD_SETLK), which need not exist.
+// F_RDLCK, F_WRLCK, F_UNLCK; never waits: EWOULDBLOCK when held by another. Gone with the last
+// descriptor of the open file.
+Result<> lock_byte(const Fd& fd, short type, uint64_t offset);
 
 // Extended attributes. ENODATA: not there. Sizes are asked first, so values of any length come
 // whole.

@@ -14,5 +14,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (auto image = decode_image(bytes)) CHECK(encode(*image) == bytes);
   if (auto pack = decode_pack(bytes)) CHECK(encode(*pack) == bytes);
   if (auto layer = decode_layer(bytes)) CHECK(encode(*layer) == bytes);
+  if (auto dropped = decode_dropped(bytes)) CHECK(encode(*dropped) == bytes);
   return 0;
 }

@@ -31,13 +31,12 @@ struct Packs {
 };
 
 void read_all(const PackReader& pack, const std::vector<PackFooterEntry>& entries, bool good) {
-  std::vector<std::byte> stored(object_bytes_max);
+  std::vector<std::byte> raw(object_bytes_max);
   for (const PackFooterEntry& entry : entries) {
     auto header = pack.header(entry.offset);
     if (good) CHECK(header.has_value());
     if (!header) continue;
-    auto read =
-        pack.read_frame(entry.offset, *header, std::span(stored).first(header->stored_bytes));
+    auto read = pack.read_object(entry.offset, *header, std::span(raw).first(header->raw_bytes));
     if (good) CHECK(read.has_value());
   }
 }

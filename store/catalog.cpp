@@ -11,30 +11,8 @@
 namespace lyr::store {
 namespace {
 
-constexpr char sequence_key[] = "sequence";
 // An LMDB key has at most 511 bytes.
 constexpr size_t tag_bytes_max = 500;
-
-std::string_view key_of(const Digest& digest) {
-  return {reinterpret_cast<const char*>(digest.bytes.data()), digest.bytes.size()};
-}
-
-std::string_view key_of(const PackNumber& number) {
-  return {reinterpret_cast<const char*>(&number), sizeof number};
-}
-
-Result<uint64_t> read_number(const Transaction& transaction, MDB_dbi table, const char* key) {
-  auto value = TRY(transaction.get(table, key));
-  constexpr uint64_t number = 0;
-  if (!value) return number;
-  if (value->size() != sizeof number) return fail(EUCLEAN, "catalogue", key);
-  return number_of(*value);
-}
-
-Result<bool> write_number(Transaction& transaction, MDB_dbi table, const char* key,
-                          uint64_t number) {
-  return transaction.put(table, key, {reinterpret_cast<const char*>(&number), sizeof number});
-}
 
 // All rows of a table, decoded.
 template <class Record>
@@ -96,6 +74,11 @@ Result<std::vector<LayerRecord>> Catalog::layers() const {
 Result<std::vector<PackRecord>> Catalog::packs() const {
   auto transaction = TRY(state_->reading());
   return all(transaction, state_->packs, decode_pack);
+}
+
+Result<std::optional<PackRecord>> Catalog::pack(PackNumber number) const {
+  auto transaction = TRY(state_->reading());
+  return one(transaction, state_->packs, key_of(number), decode_pack);
 }
 
 Result<std::vector<Tag>> Catalog::tags() const {
@@ -190,43 +173,6 @@ Result<bool> Catalog::remove_tag(std::string_view name) {
   bool removed = TRY(transaction.remove(state_->tags, name));
   if (removed) TRY(transaction.commit());
   return removed;
-}
-
-Result<> Catalog::State::forget_unused_layers(Transaction& transaction,
-                                              const ImageRecord& gone) const {
-  std::set<Digest> unused(gone.diff_ids.begin(), gone.diff_ids.end());
-  auto row = [&](std::string_view, std::string_view value) -> Result<> {
-    auto record = TRY(decode_image(value));
-    for (const Digest& diff_id : record.diff_ids) unused.erase(diff_id);
-    return {};
-  };
-  TRY(transaction.each(images, row));
-  for (const Digest& diff_id : unused) TRY(transaction.remove(layers, key_of(diff_id)));
-  return {};
-}
-
-Result<> Catalog::remove_image(const Digest& id) {
-  auto transaction = TRY(state_->writing());
-  auto value = TRY(transaction.get(state_->images, key_of(id)));
-  if (!value) return fail(ENOENT, "image", id.text());
-  auto gone = TRY(decode_image(*value));
-  TRY(transaction.remove(state_->images, key_of(id)));
-  std::vector<std::string> names;
-  auto row = [&](std::string_view name, std::string_view image) -> Result<> {
-    if (image == key_of(id)) names.emplace_back(name);
-    return {};
-  };
-  TRY(transaction.each(state_->tags, row));
-  for (const std::string& name : names) TRY(transaction.remove(state_->tags, name));
-  TRY(state_->forget_unused_layers(transaction, gone));
-  return transaction.commit();
-}
-
-Result<> Catalog::remove_packs(std::span<const PackNumber> packs) {
-  if (packs.empty()) return {};
-  auto transaction = TRY(state_->writing());
-  for (const PackNumber& number : packs) TRY(transaction.remove(state_->packs, key_of(number)));
-  return transaction.commit();
 }
 
 }  // namespace lyr::store

@@ -4,6 +4,7 @@
 // may use one catalogue.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -21,6 +22,24 @@ struct PackRecord {
   PackNumber number = 0;
   uint64_t bytes = 0;     // committed length
   uint64_t sequence = 0;  // of the commit that brought it
+};
+
+// Objects of a pack that no longer count: nobody needed them, or they are damaged, and their space
+// may have been given back. Offsets of frames in units of frame_alignment, sorted.
+struct DroppedFrames {
+  PackNumber pack = 0;
+  std::vector<uint32_t> frames;
+
+  bool contains(uint64_t offset) const {
+    return std::ranges::binary_search(frames, offset / frame_alignment);
+  }
+};
+
+// What a collection does to the packs, all of it or nothing.
+struct PackChange {
+  std::vector<PackNumber> removed;
+  std::vector<PackRecord> added;       // their sequence is set here
+  std::vector<DroppedFrames> dropped;  // in the place of what was dropped of the pack before
 };
 
 struct CatalogChange {
@@ -44,6 +63,9 @@ class Catalog {
   Result<std::vector<Tag>> tags() const;
   Result<std::optional<Digest>> tag(std::string_view name) const;
   Result<std::vector<PackRecord>> packs() const;
+  Result<std::optional<PackRecord>> pack(PackNumber number) const;
+  // Empty for a pack that is whole, or is not here.
+  Result<DroppedFrames> dropped(PackNumber number) const;
   // Grows with every commit that brings packs.
   Result<uint64_t> sequence() const;
 
@@ -53,8 +75,13 @@ class Catalog {
   Result<uint64_t> commit(const CatalogChange& change);
   Result<> set_tag(std::string_view name, const Digest& image);
   Result<bool> remove_tag(std::string_view name);
-  Result<> remove_image(const Digest& id);
-  Result<> remove_packs(std::span<const PackNumber> packs);
+  // Whether a layer that no image has any more may be forgotten, too.
+  using MayForget = std::function<bool(const Digest& diff_id)>;
+  Result<> remove_image(const Digest& id, const MayForget& may_forget);
+  // Forgets the layers that no image has; how many.
+  Result<size_t> forget_layers(const MayForget& may_forget);
+  // Returns sequence(), which grows when packs are added.
+  Result<uint64_t> change_packs(const PackChange& change);
 
  private:
   struct State;  // store/catalog_state.h

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/catalog_record.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace lyr::store {
@@ -133,6 +134,27 @@ std::string encode(const PackRecord& record) {
   writer.number(record.bytes);
   writer.number(record.sequence);
   return writer.take();
+}
+
+std::string encode(const DroppedFrames& record) {
+  Writer writer;
+  writer.number(record.pack);
+  const auto* raw = reinterpret_cast<const char*>(record.frames.data());
+  writer.text({raw, record.frames.size() * sizeof record.frames.front()});
+  return writer.take();
+}
+
+Result<DroppedFrames> decode_dropped(std::string_view bytes) {
+  Reader reader(bytes);
+  DroppedFrames record;
+  record.pack = reader.number();
+  std::string raw = reader.text();
+  constexpr size_t each = sizeof record.frames.front();
+  if (!reader.end() || raw.size() % each != 0) return fail(EUCLEAN, "dropped frames");
+  record.frames.resize(raw.size() / each);
+  std::memcpy(record.frames.data(), raw.data(), raw.size());
+  if (!std::ranges::is_sorted(record.frames)) return fail(EUCLEAN, "dropped frames");
+  return record;
 }
 
 Result<PackRecord> decode_pack(std::string_view bytes) {

@@ -17,5 +17,7 @@ std::string encode(const PackRecord& record);
 Result<ImageRecord> decode_image(std::string_view bytes);
 Result<LayerRecord> decode_layer(std::string_view bytes);
 Result<PackRecord> decode_pack(std::string_view bytes);
+std::string encode(const DroppedFrames& record);
+Result<DroppedFrames> decode_dropped(std::string_view bytes);
 
 }  // namespace lyr::store

@@ -13,10 +13,31 @@ namespace {
 constexpr size_t map_bytes = size_t{4} << 30;  // address space, not disk: the file grows as needed
 constexpr unsigned readers_max = 1024;         // transactions at one moment, of all processes
 constexpr uint64_t reserve_bytes = 1 << 20;
-constexpr uint64_t format_version = 1;
+constexpr uint64_t format_version = 2;  // 1 had no compressed frames, and dropped none
 constexpr char version_key[] = "version";
 
 }  // namespace
+
+std::string_view key_of(const Digest& digest) {
+  return {reinterpret_cast<const char*>(digest.bytes.data()), digest.bytes.size()};
+}
+
+std::string_view key_of(const PackNumber& number) {
+  return {reinterpret_cast<const char*>(&number), sizeof number};
+}
+
+Result<uint64_t> read_number(const Transaction& transaction, MDB_dbi table, const char* key) {
+  auto value = TRY(transaction.get(table, key));
+  constexpr uint64_t number = 0;
+  if (!value) return number;
+  if (value->size() != sizeof number) return fail(EUCLEAN, "catalogue", key);
+  return number_of(*value);
+}
+
+Result<bool> write_number(Transaction& transaction, MDB_dbi table, const char* key,
+                          uint64_t number) {
+  return transaction.put(table, key, {reinterpret_cast<const char*>(&number), sizeof number});
+}
 
 uint64_t number_of(std::string_view value) {
   uint64_t number = 0;
@@ -75,41 +96,44 @@ Result<> Catalog::State::open_environment() const {
   return {};
 }
 
-Result<> Catalog::State::open_tables() const {
-  auto open_all = [&](Transaction& transaction, unsigned flags) -> Result<> {
-    const std::pair<const char*, MDB_dbi*> tables[] = {{"meta", &meta},
-                                                       {"images", &images},
-                                                       {"tags", &tags},
-                                                       {"layers", &layers},
-                                                       {"packs", &packs}};
-    for (auto [name, table] : tables) {
-      int code = mdb_dbi_open(transaction.raw(), name, flags, table);
-      if (code != 0) return fail_lmdb(code == MDB_NOTFOUND ? ENOENT : code, "mdb_dbi_open");
-    }
-    return {};
-  };
-  uint64_t version = 0;
-  {
-    auto transaction = TRY(Transaction::begin(environment_, true));
-    auto opened = open_all(transaction, 0);
-    if (opened) {
-      auto value = TRY(transaction.get(meta, version_key));
-      if (value) version = number_of(*value);
-      TRY(transaction.commit());  // keeps the tables' handles
-    } else if (opened.error().code != ENOENT) {
-      return opened;
-    }
+Result<> Catalog::State::open_tables(Transaction& transaction, unsigned flags) const {
+  const std::pair<const char*, MDB_dbi*> tables[] = {{"meta", &meta},   {"images", &images},
+                                                     {"tags", &tags},   {"layers", &layers},
+                                                     {"packs", &packs}, {"dropped", &dropped}};
+  for (auto [name, table] : tables) {
+    int code = mdb_dbi_open(transaction.raw(), name, flags, table);
+    if (code != 0) return fail_lmdb(code, "mdb_dbi_open");
   }
-  if (version == format_version) return {};
-  if (version != 0) {
+  return {};
+}
+
+// 0: a catalogue that was just made.
+Result<uint64_t> Catalog::State::version() const {
+  auto transaction = TRY(Transaction::begin(environment_, true));
+  constexpr uint64_t none = 0;
+  MDB_dbi table = 0;
+  int code = mdb_dbi_open(transaction.raw(), "meta", 0, &table);
+  if (code == MDB_NOTFOUND) return none;
+  if (code != 0) return fail_lmdb(code, "mdb_dbi_open");
+  return read_number(transaction, table, version_key);
+}
+
+Result<> Catalog::State::open_tables() const {
+  uint64_t found = TRY(version());
+  if (found == format_version) {
+    auto transaction = TRY(Transaction::begin(environment_, true));
+    TRY(open_tables(transaction, 0));
+    return transaction.commit();  // keeps the tables' handles
+  }
+  if (found > format_version) {
     return fail_saying(EPROTONOSUPPORT, "the store was made by a newer lyr (format " +
-                                            std::to_string(version) +
+                                            std::to_string(found) +
                                             "); use that, or another --root");
   }
+  // New, or of a version that has less: what is there stays as it is.
   auto transaction = TRY(Transaction::begin(environment_, false));
-  TRY(open_all(transaction, MDB_CREATE));
-  std::string_view bytes(reinterpret_cast<const char*>(&format_version), sizeof format_version);
-  TRY(transaction.put(meta, version_key, bytes));
+  TRY(open_tables(transaction, MDB_CREATE));
+  TRY(write_number(transaction, meta, version_key, format_version));
   TRY(transaction.commit());
   reserve();
   return {};

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "store/catalog.h"
@@ -31,14 +32,18 @@ struct Catalog::State {
 
   Result<bool> put_layers(Transaction& transaction, std::span<const LayerRecord> records) const;
   Result<bool> put_images(Transaction& transaction, std::span<const ImageRecord> records) const;
-  Result<> forget_unused_layers(Transaction& transaction, const ImageRecord& gone) const;
+  // Of `candidates` those that no image has; how many.
+  Result<size_t> forget_unused_layers(Transaction& transaction, std::set<Digest> candidates,
+                                      const MayForget& may_forget) const;
 
-  mutable MDB_dbi meta = 0, images = 0, tags = 0, layers = 0, packs = 0;
+  mutable MDB_dbi meta = 0, images = 0, tags = 0, layers = 0, packs = 0, dropped = 0;
 
  private:
   Result<Transaction> begin(bool read_only) const;
   Result<> open_environment() const;  // mutex_ held
   Result<> open_tables() const;
+  Result<> open_tables(Transaction& transaction, unsigned flags) const;
+  Result<uint64_t> version() const;
 
   std::string path_;
   mutable std::mutex mutex_;  // guards environment_ and owner_
@@ -46,6 +51,14 @@ struct Catalog::State {
   mutable pid_t owner_ = 0;  // the process that opened it
 };
 
+constexpr char sequence_key[] = "sequence";
+
+std::string_view key_of(const Digest& digest);
+std::string_view key_of(const PackNumber& number);
 uint64_t number_of(std::string_view value);  // 0 unless it has 8 bytes
+// 0 when it is not there.
+Result<uint64_t> read_number(const Transaction& transaction, MDB_dbi table, const char* key);
+Result<bool> write_number(Transaction& transaction, MDB_dbi table, const char* key,
+                          uint64_t number);
 
 }  // namespace lyr::store

@@ -10,23 +10,27 @@
 
 namespace lyr::store {
 
-FrameHeader make_frame_header(const ObjectId& object, std::span<const std::byte> stored) {
-  CHECK(stored.size() <= object_bytes_max);
+FrameHeader make_frame_header(const ObjectId& object, uint8_t codec, uint32_t raw_bytes,
+                              std::span<const std::byte> stored) {
+  CHECK(raw_bytes <= object_bytes_max);
   FrameHeader header{};
   header.magic = frame_magic;
   header.version = frame_version;
-  header.codec = codec_none;
-  header.raw_bytes = static_cast<uint32_t>(stored.size());
+  header.codec = codec;
+  header.raw_bytes = raw_bytes;
   header.stored_bytes = static_cast<uint32_t>(stored.size());
   std::memcpy(header.sha256, object.sha256.bytes.data(), sizeof header.sha256);
+  CHECK(frame_header_plausible(header));
   header.checksum = frame_checksum(header, stored);
   return header;
 }
 
 bool frame_header_plausible(const FrameHeader& header) {
-  return header.magic == frame_magic && header.version == frame_version &&
-         header.codec == codec_none && header.raw_bytes <= object_bytes_max &&
-         header.stored_bytes == header.raw_bytes;
+  bool sizes = header.codec == codec_none   ? header.stored_bytes == header.raw_bytes
+               : header.codec == codec_zstd ? header.stored_bytes < header.raw_bytes
+                                            : false;
+  return header.magic == frame_magic && header.version == frame_version && sizes &&
+         header.raw_bytes <= object_bytes_max;
 }
 
 uint64_t frame_checksum(FrameHeader header, std::span<const std::byte> stored) {

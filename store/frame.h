@@ -13,7 +13,8 @@ namespace lyr::store {
 
 constexpr uint32_t frame_magic = 0x4652594c;  // "LYRF"
 constexpr uint8_t frame_version = 1;
-constexpr uint8_t codec_none = 0;
+constexpr uint8_t codec_none = 0;  // stored as it is
+constexpr uint8_t codec_zstd = 1;  // one zstd frame, shorter than what it stands for
 
 struct FrameHeader {
   uint32_t magic;
@@ -33,7 +34,9 @@ constexpr uint64_t payload_alignment =
     4096;  // for payloads from here on, so that they can be shared
 constexpr uint64_t aligned_payload_min = 16 << 10;
 
-FrameHeader make_frame_header(const ObjectId& object, std::span<const std::byte> stored);
+// `raw_bytes`: the object's size; stored.size() unless `codec` makes it less.
+FrameHeader make_frame_header(const ObjectId& object, uint8_t codec, uint32_t raw_bytes,
+                              std::span<const std::byte> stored);
 // Whether the header is one that this version can have written.
 bool frame_header_plausible(const FrameHeader& header);
 uint64_t frame_checksum(FrameHeader header, std::span<const std::byte> stored);

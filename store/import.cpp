@@ -59,7 +59,8 @@ Result<ObjectId> Import::State::put(std::span<const std::byte> data) {
   ObjectId object = ObjectId::of(data);
   std::scoped_lock lock(mutex);
   if (written.contains(object)) return object;
-  if (store->objects->has(object, data)) return object;
+  auto may_use = [this](const Place& place) { return leases.may_use(place); };
+  if (store->objects->find_same(object, data, may_use)) return object;
   if (writer && !writer->has_room(data.size())) TRY(seal());
   if (!writer) writer = TRY(PackWriter::create(store->packs, writes));
   uint64_t offset = TRY(writer->append(object, data));
@@ -71,6 +72,7 @@ Result<> Import::State::seal() {
   if (!writer) return {};
   uint64_t bytes = TRY(writer->seal());
   sealed.push_back({.number = writer->number(), .bytes = bytes});
+  sealed_files.push_back(writer->file());
   writer.reset();
   return {};
 }
@@ -103,8 +105,7 @@ Import::State::~State() {
   }
   if (writer || !sealed.empty()) store->objects->packs().clear();
   if (finished.empty()) return;
-  import_lock.reset();
-  static_cast<void>(sweep(*store, false));  // layers whose image turned out not to be one
+  static_cast<void>(sweep(*store));  // layers whose image turned out not to be one
 }
 
 Import::Import(std::shared_ptr<State> state) : state_(std::move(state)) {}
@@ -113,11 +114,9 @@ Import& Import::operator=(Import&&) noexcept = default;
 Import::~Import() = default;
 
 Result<Import> Store::begin_import() {
-  static_cast<void>(sweep(*state_, false));  // what dead imports left; not needed, so not fatal
-  auto import = std::make_shared<Import::State>();
-  import->store = state_;
-  import->import_lock = TRY(state_->open_import_lock());
-  TRY(sys::flock(import->import_lock, LOCK_SH));
+  static_cast<void>(sweep(*state_));  // what dead imports left; not needed, so not fatal
+  auto leases = TRY(Leases::open(state_->directory));
+  auto import = std::make_shared<Import::State>(state_, std::move(leases));
   TRY(state_->objects->catch_up());
   return Import(std::move(import));
 }
@@ -128,8 +127,7 @@ Result<bool> Import::has_layer(const Digest& diff_id) const {
     auto same = [&](const FinishedLayer& layer) { return layer.record.diff_id == diff_id; };
     if (std::ranges::any_of(state_->finished, same)) return true;
   }
-  auto record = TRY(state_->store->catalog->layer(diff_id));
-  return record.has_value();
+  return state_->leases.has_layer(diff_id);
 }
 
 Result<LayerImport> Import::begin_layer() {
@@ -141,6 +139,8 @@ Result<> Import::commit(std::span<const ImageRecord> images, std::span<const Tag
   Store::State& store = *state_->store;
   TRY(state_->seal());
   if (!state_->sealed.empty()) TRY(sys::fsync(store.packs));
+  Fd commit_lock = TRY(store.open_commit_lock());
+  TRY(sys::flock(commit_lock, LOCK_SH));
   TRY(publish_layers(store, state_->finished));
   bool trees_made = false;
   std::vector<ImageRecord> complete(images.begin(), images.end());
@@ -160,6 +160,7 @@ Result<> Import::commit(std::span<const ImageRecord> images, std::span<const Tag
   }
   state_->finished.clear();
   state_->sealed.clear();
+  state_->sealed_files.clear();
   // From here on the import has happened; a reader that misses an object catches the index up
   // itself.
   static_cast<void>(store.objects->catch_up());

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "store/import_leases.h"
 #include "store/recipe.h"
 #include "store/replay_check.h"
 #include "store/store_state.h"
@@ -22,20 +23,23 @@ struct FinishedLayer {
 };
 
 struct Import::State {
-  State() = default;
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State();
 
   std::shared_ptr<Store::State> store;
-  Fd import_lock;  // import.lock, shared: no sweep runs beside us
+  ImportLeases leases;
 
   PackWrites writes;
   std::mutex mutex;  // guards all below
   std::unordered_map<ObjectId, Place, ObjectHash> written;
   std::optional<PackWriter> writer;
   std::vector<PackRecord> sealed;
+  std::vector<std::shared_ptr<const Fd>> sealed_files;  // locked, or a sweep would take them
   std::vector<FinishedLayer> finished;
+
+  State(std::shared_ptr<Store::State> in, Leases held)
+      : store(std::move(in)), leases(*store->catalog, std::move(held)) {}
 
   // Keeps an object, unless the store or this import has it. Thread-safe.
   Result<ObjectId> put(std::span<const std::byte> data);

@@ -58,7 +58,7 @@ Result<> ObjectReader::read_frame(const Place& place, const ObjectId& object,
   if (!same_object(frame.header, object) || frame.header.raw_bytes != data.size()) {
     return fail(EIO, "frame of another object", object.sha256.text());
   }
-  return frame.pack->read_frame(place.offset, frame.header, data);
+  return frame.pack->read_object(place.offset, frame.header, data);
 }
 
 std::optional<Located> ObjectReader::search(const ObjectId& object, std::span<std::byte> whole,
@@ -73,12 +73,13 @@ std::optional<Located> ObjectReader::search(const ObjectId& object, std::span<st
     }
     const FrameHeader& header = frame->header;
     if (!same_object(header, object)) return false;
-    auto read = frame->pack->read_frame(place.offset, header, whole.first(header.raw_bytes));
+    auto read = frame->pack->read_object(place.offset, header, whole.first(header.raw_bytes));
     if (!read) {
       damage = std::move(read).error();
       return false;
     }
-    located = Located{.place = place, .bytes = header.raw_bytes};
+    bool compressed = header.codec != codec_none;
+    located = Located{.place = place, .bytes = header.raw_bytes, .compressed = compressed};
     return true;
   });
   return located;
@@ -100,31 +101,55 @@ Result<Located> ObjectReader::locate(const ObjectId& object, std::span<std::byte
   return *located;
 }
 
-bool ObjectReader::has(const ObjectId& object, std::span<const std::byte> data) {
-  if (known(object)) return true;
+std::optional<Place> ObjectReader::find_same(const ObjectId& object,
+                                             std::span<const std::byte> data,
+                                             const std::function<bool(const Place&)>& may_use) {
   std::vector<std::byte> stored;
-  bool same = false;
+  std::optional<Place> same;
   index_.find(object, [&](const Place& place) {
+    if (!may_use(place)) return false;
     auto frame = open_frame(place);
     if (!frame || !same_object(frame->header, object)) return false;
-    const FrameHeader& header = frame->header;
-    if (header.raw_bytes != data.size()) return false;
+    if (frame->header.raw_bytes != data.size()) return false;
     stored.resize(data.size());
-    same =
-        frame->pack->read_frame(place.offset, header, stored) && std::ranges::equal(stored, data);
-    if (same) remember(object, {.place = place, .bytes = header.raw_bytes});
-    return same;
+    auto read = frame->pack->read_object(place.offset, frame->header, stored);
+    if (!read || !std::ranges::equal(stored, data)) return false;
+    same = place;
+    return true;
   });
   return same;
+}
+
+// Of a compressed object all has to be decompressed, whatever part of it is wanted; who reads one
+// part often reads the next one soon.
+Result<size_t> ObjectReader::read_compressed(const ObjectId& object, const Located& located,
+                                             uint64_t offset, std::span<std::byte> data) {
+  auto whole = unpacked_.find(object);
+  if (!whole) {
+    auto fresh = std::make_shared<std::vector<std::byte>>(located.bytes);
+    TRY(read_frame(located.place, object, *fresh));
+    whole = std::move(fresh);
+    if (data.size() < located.bytes) unpacked_.keep(object, whole);
+  }
+  std::memcpy(data.data(), whole->data() + offset, data.size());
+  return data.size();
+}
+
+Result<size_t> ObjectReader::read_located(const ObjectId& object, const Located& located,
+                                          uint64_t offset, std::span<std::byte> data) {
+  if (offset >= located.bytes) return size_t{0};
+  data = data.first(std::min<uint64_t>(data.size(), located.bytes - offset));
+  if (located.compressed) return read_compressed(object, located, offset, data);
+  auto pack = TRY(packs_.open(located.place.pack));
+  TRY(pack->read_part(located.place.offset, offset, data));
+  return data.size();
 }
 
 Result<size_t> ObjectReader::read(const ObjectId& object, uint64_t offset,
                                   std::span<std::byte> data) {
   if (auto located = known(object)) {
-    if (offset >= located->bytes) return size_t{0};
-    data = data.first(std::min<uint64_t>(data.size(), located->bytes - offset));
-    auto pack = packs_.open(located->place.pack);
-    if (pack && (*pack)->read_part(located->place.offset, offset, data)) return data.size();
+    auto got = read_located(object, *located, offset, data);
+    if (got) return got;
     forget(object);  // the pack is gone or unreadable: perhaps there is another copy
   }
   // The frame is checked as a whole, so it is read as a whole, here once for each thread.
@@ -134,6 +159,10 @@ Result<size_t> ObjectReader::read(const ObjectId& object, uint64_t offset,
   if (offset >= located.bytes) return size_t{0};
   data = data.first(std::min<uint64_t>(data.size(), located.bytes - offset));
   std::memcpy(data.data(), whole.get() + offset, data.size());
+  if (located.compressed && data.size() < located.bytes) {
+    auto bytes = std::span(whole.get(), located.bytes);
+    unpacked_.keep(object, std::make_shared<std::vector<std::byte>>(bytes.begin(), bytes.end()));
+  }
   return data.size();
 }
 
@@ -147,7 +176,9 @@ Result<std::vector<IndexEntry>> ObjectReader::entries_since(uint64_t sequence) {
     auto listed = reader->footer();
     if (!listed) listed = reader->scan();
     if (!listed) continue;
+    auto dropped = TRY(catalog_.dropped(record.number));
     for (const PackFooterEntry& entry : *listed) {
+      if (dropped.contains(entry.offset)) continue;
       entries.push_back({entry.xxh3_low, entry.xxh3_high, {record.number, entry.offset}});
     }
   }
@@ -174,6 +205,12 @@ Result<bool> ObjectReader::catch_up() {
   if (!added && added.error().code == EUCLEAN) added = index_anew(current);
   TRY(std::move(added));
   return true;
+}
+
+Result<> ObjectReader::reindex() {
+  std::scoped_lock lock(indexing_);
+  uint64_t current = TRY(catalog_.sequence());
+  return index_anew(current);
 }
 
 Result<bool> ObjectReader::index_all() {

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -13,6 +14,7 @@
 #include "store/catalog.h"
 #include "store/index.h"
 #include "store/pack_set.h"
+#include "store/unpacked_objects.h"
 
 namespace lyr::store {
 
@@ -20,6 +22,7 @@ namespace lyr::store {
 struct Located {
   Place place;
   uint32_t bytes = 0;  // of the object
+  bool compressed = false;
 };
 
 // Thread-safe.
@@ -31,12 +34,17 @@ class ObjectReader {
   // Reads at most data.size() bytes from `offset` on; fewer when the object ends. EIO: damaged in
   // every copy, or missing.
   Result<size_t> read(const ObjectId& object, uint64_t offset, std::span<std::byte> data);
-  // Whether the store has exactly these bytes, compared one by one: a damaged copy is none.
-  bool has(const ObjectId& object, std::span<const std::byte> data);
+  // Where the store has exactly these bytes, compared one by one: a damaged copy is none. Looks
+  // only at places that `may_use`, and calls that before it reads there.
+  std::optional<Place> find_same(const ObjectId& object, std::span<const std::byte> data,
+                                 const std::function<bool(const Place&)>& may_use);
   // Reads the object in the frame at `place`, checked: data.size() must be its size.
   Result<> read_frame(const Place& place, const ObjectId& object, std::span<std::byte> data);
   // Adds what other processes committed to the index. True when that brought anything.
   Result<bool> catch_up();
+
+  // Makes the index anew of what the packs hold now.
+  Result<> reindex();
 
   PackSet& packs() { return packs_; }
 
@@ -52,6 +60,11 @@ class ObjectReader {
   };
 
   Result<Frame> open_frame(const Place& place);
+  // Of an object whose frame was checked: the part of it that `data` has room for.
+  Result<size_t> read_located(const ObjectId& object, const Located& located, uint64_t offset,
+                              std::span<std::byte> data);
+  Result<size_t> read_compressed(const ObjectId& object, const Located& located, uint64_t offset,
+                                 std::span<std::byte> data);
   std::optional<Located> known(const ObjectId& object);
   void remember(const ObjectId& object, const Located& located);
   void forget(const ObjectId& object);
@@ -66,6 +79,7 @@ class ObjectReader {
   Shard& shard(const ObjectId& object) { return shards_[object.xxh3_high % shards_.size()]; }
 
   PackSet packs_;
+  UnpackedObjects unpacked_;
   Index& index_;
   const Catalog& catalog_;
   std::array<Shard, 16> shards_;

@@ -23,12 +23,14 @@ constexpr uint64_t pack_bytes_max = 256 << 20;       // a frame that would pass 
 constexpr uint64_t pack_magic = 0x314b43415052594c;  // "LYRPACK1"
 constexpr uint64_t footer_magic = 0x31544f4f4652594c;  // "LYRFOOT1"
 
+constexpr uint32_t pack_compacted = 1;  // what gains by it is compressed
+
 struct PackHeader {
   uint64_t magic;
   uint32_t version;
-  uint32_t reserved;
+  uint32_t flags;
   uint64_t number;
-  uint64_t reserved2[5];
+  uint64_t reserved[5];
 };
 static_assert(sizeof(PackHeader) == 64);
 
@@ -60,20 +62,24 @@ Result<PackNumber> parse_pack_name(std::string_view name);
 class PackWriter {
  public:
   // Claims a number nobody has and holds the file's lock: a sweep takes only packs that nobody
-  // holds.
-  // `writes` outlives the writer.
-  static Result<PackWriter> create(const Fd& packs, PackWrites& writes);
+  // holds. `writes` outlives the writer.
+  static Result<PackWriter> create(const Fd& packs, PackWrites& writes, bool compacted = false);
 
   PackNumber number() const { return number_; }
+  // The locked file: whoever keeps it keeps the pack from being swept until it is committed.
+  std::shared_ptr<const Fd> file() const { return file_; }
   bool has_room(uint64_t payload_bytes) const;
   // The frame's offset.
   Result<uint64_t> append(const ObjectId& object, std::span<const std::byte> data);
+  // A frame as it is to be stored: `header` belongs to `stored`. Of `object` only its key is used.
+  Result<uint64_t> append_frame(const ObjectId& object, const FrameHeader& header,
+                                std::span<const std::byte> stored);
   Result<> flush();
   // Footer, fdatasync; the length to commit. Nothing can be appended afterwards.
   Result<uint64_t> seal();
 
  private:
-  PackWriter(Fd file, PackNumber number, PackWrites& writes);
+  PackWriter(Fd file, PackNumber number, PackWrites& writes, bool compacted);
   Result<> pad_to(uint64_t offset);
 
   std::shared_ptr<const Fd> file_;
@@ -95,18 +101,24 @@ class PackReader {
   // The frame's stored bytes, all of them, checked against its header: EIO names the pack.
   Result<> read_frame(uint64_t offset, const FrameHeader& header,
                       std::span<std::byte> stored) const;
-  // A part of a frame that was checked before.
+  // The frame's object, checked and decompressed: raw.size() is header.raw_bytes.
+  Result<> read_object(uint64_t offset, const FrameHeader& header, std::span<std::byte> raw) const;
+  // A part of an uncompressed frame that was checked before.
   Result<> read_part(uint64_t offset, uint64_t part, std::span<std::byte> data) const;
 
+  // Whether it was written by a compaction. EIO: its header is damaged.
+  Result<bool> compacted() const;
   // The objects by the footer; EUCLEAN when it is damaged or missing.
   Result<std::vector<PackFooterEntry>> footer() const;
-  // The objects by reading every frame: for a pack whose footer is lost. Stops at the first damaged
-  // frame.
+  // The objects by reading every frame: for a pack whose footer is lost. What is damaged, or was
+  // punched out, is passed over.
   Result<std::vector<PackFooterEntry>> scan() const;
 
  private:
   PackReader(Fd file, PackNumber number, uint64_t bytes);
   Failure damaged(uint64_t offset, const char* what) const;
+  // Where a frame may stand at or after `at` (a multiple of 8); the pack's end when there is none.
+  Result<uint64_t> next_magic(uint64_t at) const;
 
   Fd file_;
   PackNumber number_;

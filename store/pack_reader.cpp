@@ -1,12 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <cstring>
+#include <memory>
 
+#include "base/check.h"
 #include "base/sys_file.h"
+#include "store/codec.h"
 #include "store/pack.h"
 
 namespace lyr::store {
+namespace {
+
+constexpr size_t scan_block_bytes = 1 << 20;
+static_assert(scan_block_bytes % frame_alignment == 0);
+
+}  // namespace
 
 uint64_t footer_checksum(std::span<const PackFooterEntry> entries, const PackTrailer& trailer) {
   uint64_t seed = XXH3_64bits(&trailer, offsetof(PackTrailer, checksum));
@@ -47,8 +58,27 @@ Result<> PackReader::read_frame(uint64_t offset, const FrameHeader& header,
   return {};
 }
 
+Result<> PackReader::read_object(uint64_t offset, const FrameHeader& header,
+                                 std::span<std::byte> raw) const {
+  CHECK(raw.size() == header.raw_bytes);
+  if (header.codec == codec_none) return read_frame(offset, header, raw);
+  // Not zeroed, and kept: a small object touches a page of it.
+  thread_local auto buffer = std::make_unique_for_overwrite<std::byte[]>(object_bytes_max);
+  auto stored = std::span(buffer.get(), header.stored_bytes);
+  TRY(read_frame(offset, header, stored));
+  if (!decompress(stored, raw)) return damaged(offset, "damaged compressed frame");
+  return {};
+}
+
 Result<> PackReader::read_part(uint64_t offset, uint64_t part, std::span<std::byte> data) const {
   return sys::pread_exactly(file_, data, offset + sizeof(FrameHeader) + part);
+}
+
+Result<bool> PackReader::compacted() const {
+  PackHeader header{};
+  TRY(sys::pread_exactly(file_, std::as_writable_bytes(std::span(&header, 1)), 0));
+  if (header.magic != pack_magic) return damaged(0, "damaged pack header");
+  return (header.flags & pack_compacted) != 0;
 }
 
 Result<std::vector<PackFooterEntry>> PackReader::footer() const {
@@ -68,20 +98,39 @@ Result<std::vector<PackFooterEntry>> PackReader::footer() const {
   return entries;
 }
 
+Result<uint64_t> PackReader::next_magic(uint64_t at) const {
+  constexpr size_t step = frame_alignment;
+  std::vector<std::byte> block(scan_block_bytes);
+  for (; at + sizeof(FrameHeader) <= bytes_; at += block.size()) {
+    block.resize(std::min<uint64_t>(block.size(), (bytes_ - at) / step * step));
+    TRY(sys::pread_exactly(file_, block, at));
+    for (size_t i = 0; i < block.size(); i += step) {
+      if (std::memcmp(block.data() + i, &frame_magic, sizeof frame_magic) == 0) return at + i;
+    }
+  }
+  return bytes_;
+}
+
 Result<std::vector<PackFooterEntry>> PackReader::scan() const {
   std::vector<PackFooterEntry> entries;
-  std::vector<std::byte> stored(object_bytes_max);
+  std::vector<std::byte> raw(object_bytes_max);
   uint64_t at = sizeof(PackHeader);
   while (at + sizeof(FrameHeader) <= bytes_) {
     auto found = header(at);
-    // Zeros before a large payload's frame: it stands where its payload is aligned.
-    if (!found) found = header(at = frame_place(at, aligned_payload_min));
-    if (!found) break;
-    auto data = std::span(stored).first(found->stored_bytes);
-    if (!read_frame(at, *found, data)) break;
-    XXH128_hash_t key = XXH3_128bits(data.data(), data.size());
-    entries.push_back({key.low64, key.high64, at, found->raw_bytes, found->stored_bytes});
-    at = frame_place(at + sizeof(FrameHeader) + found->stored_bytes, 0);
+    bool whole = false;
+    if (found) {
+      auto data = std::span(raw).first(found->raw_bytes);
+      // A frame that stands inside of another's payload was not written by us: what it says of its
+      // content is not believed.
+      whole = read_object(at, *found, data).has_value() &&
+              std::ranges::equal(Digest::of(data).bytes, found->sha256);
+      if (whole) {
+        XXH128_hash_t key = XXH3_128bits(data.data(), data.size());
+        entries.push_back({key.low64, key.high64, at, found->raw_bytes, found->stored_bytes});
+      }
+    }
+    uint64_t next = whole ? at + sizeof(FrameHeader) + found->stored_bytes : at + 1;
+    at = TRY(next_magic(frame_place(next, 0)));
   }
   return entries;
 }

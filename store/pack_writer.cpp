@@ -41,18 +41,19 @@ Result<PackNumber> parse_pack_name(std::string_view name) {
   return number;
 }
 
-PackWriter::PackWriter(Fd file, PackNumber number, PackWrites& writes)
+PackWriter::PackWriter(Fd file, PackNumber number, PackWrites& writes, bool compacted)
     : file_(std::make_shared<const Fd>(std::move(file))), number_(number), writes_(&writes) {
   buffer_ = writes.spare_buffer();
   buffer_.reserve(buffer_bytes);
   PackHeader header{};
   header.magic = pack_magic;
   header.version = 1;
+  header.flags = compacted ? pack_compacted : 0;
   header.number = number;
   append_bytes(buffer_, &header, sizeof header);
 }
 
-Result<PackWriter> PackWriter::create(const Fd& packs, PackWrites& writes) {
+Result<PackWriter> PackWriter::create(const Fd& packs, PackWrites& writes, bool compacted) {
   for (int i = 0; i < claims_max; ++i) {
     // A random number, so that writers need not ask each other (nor a transaction) for the next
     // one.
@@ -62,7 +63,10 @@ Result<PackWriter> PackWriter::create(const Fd& packs, PackWrites& writes) {
     if (!file && file.error().code == EEXIST) continue;
     if (!file) return about(Result<PackWriter>(std::unexpected(std::move(file).error())), name);
     TRY(sys::flock(*file, LOCK_EX));
-    return PackWriter(std::move(*file), number, writes);
+    // A sweep may have found it before it was locked, and taken it for a dead writer's.
+    auto status = TRY(sys::stat(*file));
+    if (status.st_nlink == 0) continue;
+    return PackWriter(std::move(*file), number, writes, compacted);
   }
   return fail(EEXIST, "pack number");
 }
@@ -79,11 +83,18 @@ Result<> PackWriter::pad_to(uint64_t offset) {
 }
 
 Result<uint64_t> PackWriter::append(const ObjectId& object, std::span<const std::byte> data) {
-  uint64_t offset = frame_place(flushed_ + buffer_.size(), data.size());
+  auto bytes = static_cast<uint32_t>(data.size());
+  return append_frame(object, make_frame_header(object, codec_none, bytes, data), data);
+}
+
+Result<uint64_t> PackWriter::append_frame(const ObjectId& object, const FrameHeader& header,
+                                          std::span<const std::byte> stored) {
+  // A compressed payload is never read in place: it needs no alignment.
+  uint64_t aligned_bytes = header.codec == codec_none ? stored.size() : 0;
+  uint64_t offset = frame_place(flushed_ + buffer_.size(), aligned_bytes);
   TRY(pad_to(offset));
-  FrameHeader header = make_frame_header(object, data);
   append_bytes(buffer_, &header, sizeof header);
-  append_bytes(buffer_, data.data(), data.size());
+  append_bytes(buffer_, stored.data(), stored.size());
   entries_.push_back(
       {object.xxh3_low, object.xxh3_high, offset, header.raw_bytes, header.stored_bytes});
   if (buffer_.size() >= write_bytes) TRY(flush());

@@ -5,6 +5,7 @@
 
 #include "base/sys_file.h"
 #include "base/sys_random.h"
+#include "store/lease.h"
 #include "store/recipe.h"
 #include "store/store_state.h"
 
@@ -49,8 +50,8 @@ Result<> publish_file(const Fd& directory, const std::string& name,
   return about(link_over(file, directory, name), name);
 }
 
-Result<Fd> Store::State::open_import_lock() const {
-  return sys::open_at(directory, "import.lock", O_RDWR | O_CREAT, 0600);
+Result<Fd> Store::State::open_commit_lock() const {
+  return sys::open_at(directory, "commit.lock", O_RDWR | O_CREAT, 0600);
 }
 
 Store::Store(std::shared_ptr<State> state) : state_(std::move(state)) {}
@@ -154,10 +155,10 @@ Result<> Store::set_tag(std::string_view name, const Digest& image) {
 Result<bool> Store::remove_tag(std::string_view name) { return state_->catalog->remove_tag(name); }
 
 Result<> Store::remove_image(const Digest& id) {
-  TRY(state_->catalog->remove_image(id));
-  // The image is gone whatever becomes of its files.
-  static_cast<void>(sweep(*state_, true));
-  return {};
+  auto leases = TRY(Leases::open(state_->directory));
+  // A layer that an import builds on stays; if the import comes to nothing, gc finds it.
+  auto may_forget = [&](const Digest& diff_id) { return leases.take(diff_id).value_or(false); };
+  return state_->catalog->remove_image(id, may_forget);
 }
 
 Result<StoreSizes> Store::sizes() const {

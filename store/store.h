@@ -62,6 +62,36 @@ struct StoreSizes {
   uint64_t tar_bytes = 0;   // of all layers, as they were loaded
 };
 
+// What a collection may do beside giving back the space of objects that nothing refers to.
+struct CollectOptions {
+  bool dry_run = false;      // only tells
+  bool compress = false;     // rewrites packs as compressed frames
+  int64_t older_than_s = 0;  // compress only what was written before that many seconds
+  // Called now and then with the bytes of packs that were rewritten, and are to be.
+  std::function<void(uint64_t done_bytes, uint64_t total_bytes)> progress;
+};
+
+struct CollectReport {
+  uint64_t objects = 0;           // in all packs, before
+  uint64_t references = 0;        // from the layers to them
+  uint64_t dead_objects = 0;      // that no layer refers to
+  uint64_t dead_bytes = 0;        // of their frames
+  uint64_t layers_forgotten = 0;  // that no image had
+  uint64_t packs_removed = 0;
+  uint64_t packs_rewritten = 0;
+  uint64_t packs_punched = 0;  // given back in part, in place
+  uint64_t packs_busy = 0;     // left alone: a running import builds on them
+  uint64_t packs_unreadable = 0;
+  uint64_t bytes_before = 0;  // the store's, on disk
+  uint64_t bytes_after = 0;   // in a dry run: at most, packs alone
+};
+
+// What a store takes on disk, and how much of it is for images that are not among some.
+struct StoreUsage {
+  uint64_t disk_bytes = 0;
+  uint64_t reclaimable_bytes = 0;
+};
+
 class Store {
  public:
   // Opens the store in `directory`, making it (0700) when absent. EPROTONOSUPPORT: made by a newer
@@ -93,9 +123,16 @@ class Store {
   Result<> set_tag(std::string_view name, const Digest& image);  // ENOENT: no such image
   Result<bool> remove_tag(std::string_view name);                // false: was not there
   // Forgets the image, its tags, and the layers no other image has. ENOENT: no such image. Never
-  // refuses: who uses an image is the engine's business. Packs that nothing refers to any more go
-  // at once unless an import is running; space within packs comes back with gc.
+  // refuses: who uses an image is the engine's business. The space comes back with collect().
   Result<> remove_image(const Digest& id);
+
+  // Gives back the space of what no image refers to. May be killed at any moment, needs no free
+  // space (where it has some, sparse packs are written anew), and runs beside imports and readers:
+  // what a running import builds on is left alone. Waits for another collection. EUCLEAN: a
+  // layer's recipe is damaged, so that nobody knows what it needs; nothing was removed.
+  Result<CollectReport> collect(const CollectOptions& options);
+  // `kept`: the images that are to stay.
+  Result<StoreUsage> usage(std::span<const Digest> kept) const;
 
   // An unnamed, empty file on the store's file system, for input that has to wait somewhere.
   Result<Fd> open_spool() const;

@@ -22,8 +22,9 @@ struct Store::State {
   std::unique_ptr<Index> index;
   std::unique_ptr<ObjectReader> objects;
 
-  // import.lock, shared by every running import (see sweep.cpp). Each holder opens its own.
-  Result<Fd> open_import_lock() const;
+  // commit.lock: held shared while an import's files have their names and the catalogue does not
+  // know them yet, alone by who takes away files that nobody names. Each holder opens its own.
+  Result<Fd> open_commit_lock() const;
 };
 
 std::string recipe_name(const Digest& diff_id);  // in layers/
@@ -35,9 +36,8 @@ std::string image_tree_name(const Digest& chain_id);  // in trees/
 Result<> publish_file(const Fd& directory, const std::string& name,
                       std::span<const std::byte> data);
 
-// Removes what no catalogue row names: files of imports that died, and packs that no recipe refers
-// to when `packs_too`. Does nothing while an import runs anywhere. Never needed for the store to
-// open.
-Result<> sweep(Store::State& state, bool packs_too);
+// Removes the files that no catalogue row names: what imports and collections left that died. Those
+// of running ones are left alone. Never needed for the store to open.
+Result<> sweep(Store::State& state);
 
 }  // namespace lyr::store

@@ -16,6 +16,7 @@ class RmiAction : public Action {
   Result<int> run(Context& context) override {
     auto* engine = TRY(context.engine());
     int code = 0;
+    bool deleted = false;
     for (const std::string& image : images_) {
       auto done = engine->remove_image(image, force_);
       if (!done) {
@@ -23,12 +24,27 @@ class RmiAction : public Action {
         if (!force_ || done.error().code != ENOENT) code = 1;  // as docker
         continue;
       }
-      for (const std::string& line : *done) std::printf("%s\n", line.c_str());
+      for (const std::string& line : *done) {
+        std::printf("%s\n", line.c_str());
+        deleted |= line.starts_with("Deleted: ");
+      }
     }
+    if (deleted) TRY(give_space_back(*engine));
     return code;
   }
 
  private:
+  // The images are gone by now, whatever comes of this.
+  static Result<> give_space_back(engine::Engine& engine) {
+    static_cast<void>(std::fflush(stdout));
+    auto* store = TRY(engine.store());
+    auto collected = store->collect({});
+    if (collected) return {};
+    std::fprintf(stderr, "lyr rmi: the images are deleted, but not their space given back: %s\n",
+                 describe(collected.error()).c_str());
+    return {};
+  }
+
   bool force_ = false;
   std::vector<std::string> images_;
 };

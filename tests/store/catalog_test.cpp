@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "store/catalog_record.h"
+#include "store/lmdb.h"
 #include "tests/store/sample_layer.h"
 
 namespace lyr::store {
@@ -96,21 +97,36 @@ TEST_F(CatalogTest, RemovingAnImageKeepsWhatOthersNeed) {
   EXPECT_EQ(again.error().code, ENOENT);
 
   must(store().remove_image(two.id));
+  must(store().collect({}));
   EXPECT_EQ(files(), "");
 }
 
-TEST_F(CatalogTest, AnImageRemovedDuringAnImportCanBeLoadedAgain) {
+TEST_F(CatalogTest, ALayerThatAnImportBuildsOnOutlivesItsImage) {
   ImageRecord one = add({0}, 1, {});
   {
     Import import = must(store().begin_import());
     ASSERT_TRUE(must(import.has_layer(samples_[0].diff_id())));
     must(store().remove_image(one.id));
-    auto committed = import.commit(std::span(&one, 1), {});
-    ASSERT_FALSE(committed);  // its layer went away: nothing half-visible
-    EXPECT_EQ(committed.error().code, ENOENT);
+    must(store().collect({}));
+    must(import.commit(std::span(&one, 1), {}));
   }
-  add({0}, 1, {});
+  must(store().collect({}));
   EXPECT_EQ(tar_of(samples_[0].diff_id()), samples_[0].tar());
+  must(store().remove_image(one.id));
+  must(store().collect({}));
+  EXPECT_EQ(files(), "");
+}
+
+TEST_F(CatalogTest, ALayerThatNobodyBuiltOnInTheEndIsCollected) {
+  ImageRecord one = add({0}, 1, {});
+  {
+    Import import = must(store().begin_import());
+    ASSERT_TRUE(must(import.has_layer(samples_[0].diff_id())));
+    must(store().remove_image(one.id));
+    EXPECT_EQ(must(store().collect({})).layers_forgotten, 0u);
+  }
+  EXPECT_EQ(must(store().collect({})).layers_forgotten, 1u);
+  EXPECT_EQ(files(), "");
 }
 
 TEST_F(CatalogTest, TwoStoresOfOneDirectoryAreOne) {
@@ -129,6 +145,33 @@ TEST_F(CatalogTest, ChainIdsAreTheSpecs) {
   Digest b = Digest::of("b");
   EXPECT_EQ(chain_id_of(std::vector{a}), a);
   EXPECT_EQ(chain_id_of(std::vector{a, b}), Digest::of(a.text() + " " + b.text()));
+}
+
+// A store of format 1 has no table of dropped frames.
+TEST_F(CatalogTest, AnOlderStoreIsTakenOver) {
+  ImageRecord image = add({0}, 1, {"x:1"});
+  close();
+  {
+    MDB_env* environment = nullptr;
+    ASSERT_EQ(mdb_env_create(&environment), 0);
+    mdb_env_set_maxdbs(environment, 8);
+    ASSERT_EQ(mdb_env_open(environment, (path() + "/catalog.mdb").c_str(), MDB_NOSUBDIR, 0600), 0);
+    Transaction transaction = must(Transaction::begin(environment, false));
+    MDB_dbi meta = 0;
+    MDB_dbi dropped = 0;
+    ASSERT_EQ(mdb_dbi_open(transaction.raw(), "meta", 0, &meta), 0);
+    ASSERT_EQ(mdb_dbi_open(transaction.raw(), "dropped", 0, &dropped), 0);
+    ASSERT_EQ(mdb_drop(transaction.raw(), dropped, 1), 0);
+    must(transaction.put(meta, "version", std::string_view("\1\0\0\0\0\0\0\0", 8)));
+    must(transaction.commit());
+    mdb_env_close(environment);
+  }
+  reopen();
+  EXPECT_EQ(must(store().tag("x:1")), image.id);
+  EXPECT_EQ(tar_of(samples_[0].diff_id()), samples_[0].tar());
+  must(store().remove_image(image.id));
+  must(store().collect({}));
+  EXPECT_EQ(files(), "");
 }
 
 TEST(CatalogRecordTest, EveryCutRecordIsRefused) {

@@ -157,6 +157,7 @@ TEST_F(DamageTest, ARemovalDoesNotBelieveTheIndex) {
   must(sys::pwrite_all(file, zeros, 64));
   reopen();
   must(store().remove_image(image.id));
+  must(store().collect({}));
   EXPECT_EQ(names_in("packs").size(), 1u);
   must(replay());
 }
@@ -271,6 +272,7 @@ TEST_F(FullDiskTest, AnImportWithoutRoomIsUndoneAndImagesCanStillBeRemoved) {
   filler.reset();
   must(store.remove_image(image_of({fits.diff_id()}).id));
   EXPECT_TRUE(must(store.images()).empty());
+  must(store.collect({}));
   must(sys::unlink_at(sys::cwd(), (path_ + "/filler").c_str()));
   EXPECT_LT(used(), before - (4 << 20));
 }

@@ -86,7 +86,11 @@ TEST_F(ObjectTest, TwoContentsWithOneKeyStayTwoObjects) {
   EXPECT_EQ(got, two);
   EXPECT_EQ(must(reader.read(one_id, 0, bytes)), 1000u);
   EXPECT_EQ(got.substr(0, 1000), one);
-  EXPECT_TRUE(reader.has(one_id, std::as_bytes(std::span(one))));
+  auto anywhere = [](const Place&) { return true; };
+  auto nowhere = [](const Place&) { return false; };
+  EXPECT_TRUE(reader.find_same(one_id, std::as_bytes(std::span(one)), anywhere));
+  EXPECT_FALSE(reader.find_same(one_id, std::as_bytes(std::span(one)), nowhere));
+  EXPECT_FALSE(reader.find_same(two_id, std::as_bytes(std::span(one)), anywhere));
 
   ObjectId third = one_id;  // the key is here, the content is not
   third.sha256 = Digest::of("another");

@@ -119,8 +119,14 @@ class StoreTest : public testing::Test {
     LayerImport layer = must(import.begin_layer());
     sample.feed(layer);
     must(layer.finish(sample.record()));
-    must(import.commit({}, {}));
+    ImageRecord image = image_of({sample.diff_id()});
+    must(import.commit(std::span(&image, 1), {}));
     return sample.diff_id();
+  }
+  // The image that load() made of it goes, and then its space.
+  void unload(const SampleLayer& sample) {
+    must(store().remove_image(image_of({sample.diff_id()}).id));
+    must(store().collect({}));
   }
   std::string tar_of(const Digest& diff_id) {
     std::string tar;
