@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
+#include <utility>
 
 #include "base/sys_file.h"
 
@@ -48,6 +50,36 @@ Result<> remove_tree(const Fd& dir, const char* path, int depth) {
   return about(unlink_at(dir, path, AT_REMOVEDIR), path);
 }
 
+struct DiskBytes {
+  uint64_t blocks = 0;
+  std::set<std::pair<dev_t, ino_t>> several_names;
+};
+
+Result<> unless_absent(Error error, const char* path) {
+  if (error.code == ENOENT) return {};
+  return about(Result<>(std::unexpected(std::move(error))), path);
+}
+
+Result<> add_tree(const Fd& dir, const char* path, int depth, DiskBytes& total) {
+  auto status = stat_at(dir, path);
+  if (!status) return unless_absent(std::move(status).error(), path);
+  bool directory = S_ISDIR(status->st_mode);
+  bool counted = !directory && status->st_nlink > 1 &&
+                 !total.several_names.insert({status->st_dev, status->st_ino}).second;
+  if (!counted) total.blocks += static_cast<uint64_t>(status->st_blocks);
+  if (!directory) return {};
+  if (depth > depth_max) return fail(ELOOP, "disk usage", path);
+  auto opened = open_at(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!opened) return unless_absent(std::move(opened).error(), path);
+  std::vector<std::string> names;
+  TRY(read_directory(*opened, [&](const DirectoryEntry& entry) {
+    names.emplace_back(entry.name);
+    return true;
+  }));
+  for (const std::string& name : names) TRY(add_tree(*opened, name.c_str(), depth + 1, total));
+  return {};
+}
+
 Result<Mapping> fail_map() { return fail_errno("mmap"); }
 
 std::byte* map(const Fd& fd, size_t bytes, int protection) {
@@ -58,6 +90,12 @@ std::byte* map(const Fd& fd, size_t bytes, int protection) {
 }  // namespace
 
 Result<> remove_all_at(const Fd& dir, const char* path) { return remove_tree(dir, path, 0); }
+
+Result<uint64_t> disk_bytes_at(const Fd& dir, const char* path) {
+  DiskBytes total;
+  TRY(add_tree(dir, path, 0, total));
+  return total.blocks * 512;
+}
 
 Result<> read_directory(const Fd& dir, const std::function<bool(const DirectoryEntry&)>& each) {
   Fd handle = TRY(open_at(dir, ".", O_RDONLY | O_DIRECTORY));

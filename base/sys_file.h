@@ -47,6 +47,9 @@ Result<> mknod_at(const Fd& dir, const char* path, mode_t mode, dev_t device);
 Result<> unlink_at(const Fd& dir, const char* path, int flags = 0);
 // Removes `path` and all below it, never following a symlink nor leaving `dir`; absent is success.
 Result<> remove_all_at(const Fd& dir, const char* path);
+// Blocks on disk of `path` and all below it, in bytes, as du counts: a file with several names
+// once, no symlink followed. Absent, or going away meanwhile: 0.
+Result<uint64_t> disk_bytes_at(const Fd& dir, const char* path);
 Result<> rename_at(const Fd& from_dir, const char* from, const Fd& to_dir, const char* to,
                    unsigned flags = 0);
 Result<> link_at(const Fd& from_dir, const char* from, const Fd& to_dir, const char* to,

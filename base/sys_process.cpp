@@ -20,6 +20,8 @@
 #include <csignal>
 #include <ctime>
 
+#include "base/sys_file.h"
+
 namespace lyr::sys {
 namespace {
 
@@ -189,6 +191,18 @@ Result<> nap(int milliseconds) {
 }
 
 Result<> new_session_id() { return check(::setsid(), "setsid"); }
+
+Result<> become_background() {
+  TRY(new_session_id());
+  const struct sched_param none{};
+  TRY(check(::sched_setscheduler(0, SCHED_IDLE, &none), "sched_setscheduler"));
+  constexpr int who_process = 1;  // linux/ioprio.h: IOPRIO_WHO_PROCESS
+  constexpr int class_idle = 3 << 13;
+  TRY(check(::syscall(SYS_ioprio_set, who_process, 0, class_idle), "ioprio_set"));
+  Fd null = TRY(open("/dev/null", O_RDWR));
+  for (int number = 0; number < 3; ++number) TRY(dup_to(null, number));
+  return {};
+}
 
 void set_umask(mode_t mask) { ::umask(mask); }
 

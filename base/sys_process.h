@@ -83,6 +83,8 @@ Result<> set_rlimit_of(pid_t pid, int resource, const struct rlimit& limit);
 // Blocks for about `milliseconds`.
 Result<> nap(int milliseconds);
 Result<> new_session_id();  // setsid
+// A session of its own, no standard streams, and CPU and disk only when nobody else wants them.
+Result<> become_background();
 Result<> chdir(const char* path);
 void set_umask(mode_t mask);
 Result<> fchdir(const Fd& dir);

@@ -139,6 +139,35 @@ struct Outcome {
   std::string message;
 };
 
+// How much of one kind there is: all, what is in use, and what would come back of the rest.
+struct KindUsage {
+  size_t total = 0;
+  size_t active = 0;
+  uint64_t bytes = 0;  // on disk
+  uint64_t reclaimable_bytes = 0;
+};
+
+struct DiskUsage {
+  KindUsage images;      // active: a container is made from it; the bytes are the whole store's
+  KindUsage containers;  // active: it runs
+  KindUsage volumes;     // active: a container has it
+};
+
+struct PruneOptions {
+  bool containers = true;                 // that do not run
+  bool images = true;                     // that no container is made from and that have no name
+  bool all_images = false;                // those that have one, too
+  bool volumes = false;                   // without a name of their own, that no container has
+  int64_t created_before_ns = INT64_MAX;  // containers and images; in ns since 1970
+};
+
+struct PruneReport {
+  std::vector<std::string> containers;  // ids
+  std::vector<std::string> images;      // "untagged: x", "deleted: sha256:…"
+  std::vector<std::string> volumes;
+  uint64_t reclaimed_bytes = 0;
+};
+
 class Engine {
  public:
   static Result<Engine> open(Roots roots);
@@ -185,6 +214,8 @@ class Engine {
   Result<> copy_to(std::string_view name_or_id, const std::string& path, Fd tar,
                    const UnpackOptions& options);
   Result<std::vector<unionfs::Change>> diff(std::string_view name_or_id);
+  Result<DiskUsage> disk_usage();
+  Result<PruneReport> prune(const PruneOptions& options);
   // Things a person should know about this host: how ids are mapped, cgroups, /dev/fuse, each "key:
   // value".
   Result<std::vector<std::pair<std::string, std::string>>> host_facts();
@@ -193,6 +224,9 @@ class Engine {
 
  private:
   explicit Engine(std::unique_ptr<State> state);
+  Result<> prune_containers(const PruneOptions& options, PruneReport& report);
+  Result<> prune_images(const PruneOptions& options, PruneReport& report);
+  Result<> prune_volumes(PruneReport& report);
   std::unique_ptr<State> state_;
 };
 

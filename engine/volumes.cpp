@@ -23,6 +23,25 @@ std::string volume_path(const Engine::State& engine, const VolumeMount& volume) 
   return engine.roots.root + "/volumes/" + volume.source + "/_data";
 }
 
+Result<std::vector<std::string>> volume_names(const Engine::State& engine) {
+  std::vector<std::string> names;
+  Fd own = TRY(sys::open_at(engine.volumes, ".", O_RDONLY | O_DIRECTORY));
+  TRY(sys::read_directory(own, [&](const sys::DirectoryEntry& entry) {
+    names.emplace_back(entry.name);
+    return true;
+  }));
+  std::ranges::sort(names);
+  return names;
+}
+
+std::set<std::string> used_volumes(const std::vector<ContainerInfo>& containers) {
+  std::set<std::string> used;
+  for (const ContainerInfo& container : containers) {
+    for (const VolumeMount& volume : container.options.volumes) used.insert(volume.source);
+  }
+  return used;
+}
+
 Result<> prepare_volumes(const Engine::State& engine, const store::Store& store,
                          const store::ImageRecord& image, const ContainerDirectory& directory,
                          ContainerInfo& info) {

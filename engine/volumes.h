@@ -3,7 +3,9 @@
 // are made up and which go with their container.
 #pragma once
 
+#include <set>
 #include <string>
+#include <vector>
 
 #include "engine/engine_state.h"
 
@@ -19,6 +21,10 @@ Result<> prepare_volumes(const Engine::State& engine, const store::Store& store,
 // The host path a resolved volume is.
 std::string volume_path(const Engine::State& engine, const VolumeMount& volume);
 bool is_host_path(const VolumeMount& volume);
+// All there are, by name.
+Result<std::vector<std::string>> volume_names(const Engine::State& engine);
+// Those that these containers have.
+std::set<std::string> used_volumes(const std::vector<ContainerInfo>& containers);
 // Those noted in `container`, its persistent directory; what is gone already is success.
 Result<> remove_anonymous_volumes(const Engine::State& engine, const Fd& container);
 

@@ -4,40 +4,8 @@
 #include "store/collect.h"
 
 namespace lyr::store {
-namespace {
-
-Result<uint64_t> disk_bytes_in(const Fd& directory, int depth) {
-  auto own = TRY(sys::stat(directory));
-  uint64_t blocks = static_cast<uint64_t>(own.st_blocks);
-  uint64_t below = 0;
-  Result<> failure;
-  auto add = [&](const sys::DirectoryEntry& entry) -> Result<> {
-    std::string name(entry.name);
-    auto status = sys::stat_at(directory, name.c_str());
-    if (!status) return {};  // gone meanwhile
-    if (S_ISDIR(status->st_mode) && depth > 0) {
-      Fd inner = TRY(sys::open_at(directory, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-      uint64_t bytes = TRY(disk_bytes_in(inner, depth - 1));
-      below += bytes;
-    } else {
-      blocks += static_cast<uint64_t>(status->st_blocks);
-    }
-    return {};
-  };
-  TRY(sys::read_directory(directory, [&](const sys::DirectoryEntry& entry) {
-    failure = add(entry);
-    return failure.has_value();
-  }));
-  TRY(std::move(failure));
-  return blocks * 512 + below;
-}
-
-}  // namespace
-
 Result<uint64_t> disk_bytes(const Store::State& state) {
-  // A descriptor has one position: this one is ours.
-  Fd own = TRY(sys::open_at(state.directory, ".", O_RDONLY | O_DIRECTORY));
-  return disk_bytes_in(own, 1);
+  return sys::disk_bytes_at(state.directory, ".");
 }
 
 Result<StoreUsage> Store::usage(std::span<const Digest> kept) const {

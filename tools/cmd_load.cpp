@@ -7,29 +7,10 @@
 #include "image/load.h"
 #include "image/reference.h"
 #include "tools/command.h"
-#include "tools/text.h"
+#include "tools/progress_line.h"
 
 namespace lyr::tools {
 namespace {
-
-class ProgressLine {
- public:
-  void show(uint64_t done, uint64_t total) {
-    if (!shown_ || sys::now_monotonic_ms() - last_ms_ < 100) return;
-    last_ms_ = sys::now_monotonic_ms();
-    std::string of = total == 0 ? "" : " of " + human_size(total);
-    std::fprintf(stderr, "\rloading %s%s\x1b[K", human_size(done).c_str(), of.c_str());
-    drawn_ = true;
-  }
-  void clear() const {
-    if (drawn_) std::fputs("\r\x1b[K", stderr);
-  }
-
- private:
-  bool shown_ = sys::is_terminal(sys::standard_error());
-  bool drawn_ = false;
-  int64_t last_ms_ = 0;
-};
 
 // What an image is called to which its layout gives a tag only: as its directory or archive is.
 std::string repository_of(const std::string& path) {
@@ -59,10 +40,8 @@ class LoadAction : public Action {
       return fail_saying(EINVAL, "either -i FILE or a directory, not both");
     auto* engine = TRY(context.engine());
     auto* store = TRY(engine->store());
-    ProgressLine line;
-    auto progress = [&](uint64_t done, uint64_t total) {
-      if (!quiet_) line.show(done, total);
-    };
+    ProgressLine line("loading", !quiet_);
+    auto progress = [&](uint64_t done, uint64_t total) { line.show(done, total); };
     auto loaded = load(*store, progress);
     line.clear();
     if (!loaded) return std::unexpected(std::move(loaded).error());

@@ -34,32 +34,6 @@ Result<double> parse_number(std::string_view& text, std::string_view whole) {
   return number;
 }
 
-// "1h30m", "10s", "1.5h" in ns; absent when it is no duration.
-std::optional<int64_t> parse_duration(std::string_view text) {
-  double total = 0;
-  if (text.empty()) return std::nullopt;
-  while (!text.empty()) {
-    auto number = parse_number(text, text);
-    if (!number) return std::nullopt;
-    double unit = 0;
-    size_t length = 1;
-    if (text.starts_with("ms")) {
-      unit = 1e6;
-      length = 2;
-    } else if (text.starts_with("h")) {
-      unit = 3600e9;
-    } else if (text.starts_with("m")) {
-      unit = 60e9;
-    } else if (text.starts_with("s")) {
-      unit = 1e9;
-    }
-    if (unit == 0) return std::nullopt;
-    text.remove_prefix(length);
-    total += *number * unit;
-  }
-  return static_cast<int64_t>(total);
-}
-
 // The first `width` characters at most, the last of them an ellipsis where more would follow.
 std::string shortened(const std::string& text, size_t width) {
   size_t characters = 0;
@@ -166,6 +140,31 @@ Result<int64_t> parse_size(std::string_view text) {
   double bytes = *number * scale;
   if (!rest.empty() || bytes > 9e18) return bad_size(text);
   return static_cast<int64_t>(bytes);
+}
+
+std::optional<int64_t> parse_duration(std::string_view text) {
+  double total = 0;
+  if (text.empty()) return std::nullopt;
+  while (!text.empty()) {
+    auto number = parse_number(text, text);
+    if (!number) return std::nullopt;
+    double unit = 0;
+    size_t length = 1;
+    if (text.starts_with("ms")) {
+      unit = 1e6;
+      length = 2;
+    } else if (text.starts_with("h")) {
+      unit = 3600e9;
+    } else if (text.starts_with("m")) {
+      unit = 60e9;
+    } else if (text.starts_with("s")) {
+      unit = 1e9;
+    }
+    if (unit == 0) return std::nullopt;
+    text.remove_prefix(length);
+    total += *number * unit;
+  }
+  return static_cast<int64_t>(total);
 }
 
 Result<int64_t> parse_moment(std::string_view text, int64_t now) {

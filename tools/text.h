@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,8 @@ std::string command_text(const std::vector<std::string>& command, bool whole);
 
 // "64m", "1.5g", "1024": bytes. EINVAL.
 Result<int64_t> parse_size(std::string_view text);
+// "1h30m", "10s", "1.5h", "50ms", in ns; absent when it is no duration.
+std::optional<int64_t> parse_duration(std::string_view text);
 // "2026-01-02T03:04:05Z", "10m" (ago), or seconds since 1970 with a fraction; in ns since 1970.
 // EINVAL.
 Result<int64_t> parse_moment(std::string_view text, int64_t now_unix_ns);
