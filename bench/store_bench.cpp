@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The store's inner speeds: import of a made-up layer, warm reads, look-ups in a tree. Figures
-// against other programs come from bench/run.
+// The store's inner speeds: import of a made-up layer, warm reads, look-ups in a tree and in the
+// index. Figures against other programs come from bench/run.
 #include <benchmark/benchmark.h>
 
 #include <random>
 
+#include "store/index.h"
 #include "tests/store/sample_layer.h"
 
 namespace lyr::store {
@@ -103,6 +104,72 @@ void look_up(benchmark::State& state) {
   }
 }
 BENCHMARK(look_up);
+
+// An index of a million objects, in packs of 3000.
+struct MillionObjects {
+  static constexpr uint64_t count = 1000000;
+
+  MillionObjects() {
+    directory = must(sys::open(scratch.path.c_str(), O_RDONLY | O_DIRECTORY));
+    std::vector<IndexEntry> entries;
+    for (uint64_t i = 0; i < count; ++i) {
+      ObjectId key = key_of(i);
+      Place place{.pack = i / 3000 + 1, .offset = (i % 3000 + 1) * 65536};
+      entries.push_back({key.xxh3_low, key.xxh3_high, place});
+    }
+    must(must(Index::open(directory))->replace(entries, 1));
+  }
+  // The first `count` are in it. In no order that a cache could follow.
+  static ObjectId key_of(uint64_t i) {
+    return {.sha256 = {}, .xxh3_low = (i + 1) * 0x9e3779b97f4a7c15u, .xxh3_high = i};
+  }
+
+  Scratch scratch;
+  Fd directory;
+};
+
+void index_open(benchmark::State& state) {
+  MillionObjects objects;
+  for (auto _ : state) benchmark::DoNotOptimize(must(Index::open(objects.directory)));
+  auto status = must(sys::stat_at(objects.directory, "index.tbl"));
+  state.counters["bytes"] = static_cast<double>(status.st_size);
+}
+BENCHMARK(index_open)->Unit(benchmark::kMicrosecond);
+
+// Argument: whether the objects are there.
+void index_find(benchmark::State& state) {
+  MillionObjects objects;
+  auto index = must(Index::open(objects.directory));
+  std::mt19937_64 random(1);
+  uint64_t from = state.range(0) != 0 ? 0 : MillionObjects::count;
+  size_t found = 0;
+  for (auto _ : state) {
+    ObjectId key = MillionObjects::key_of(from + random() % MillionObjects::count);
+    index->find(key, [&](const Place&) {
+      ++found;
+      return true;
+    });
+  }
+  CHECK(found == (state.range(0) != 0 ? static_cast<size_t>(state.iterations()) : 0));
+}
+BENCHMARK(index_find)->ArgName("there")->Arg(1)->Arg(0);
+
+// Argument: how many come with one commit, beside a million.
+void index_add(benchmark::State& state) {
+  MillionObjects objects;
+  auto index = must(Index::open(objects.directory));
+  std::vector<IndexEntry> entries(static_cast<size_t>(state.range(0)));
+  uint64_t next = MillionObjects::count;
+  for (auto _ : state) {
+    for (IndexEntry& entry : entries) {
+      ObjectId key = MillionObjects::key_of(next++);
+      entry = {key.xxh3_low, key.xxh3_high, {.pack = 1, .offset = (next % 4000 + 1) * 65536}};
+    }
+    must(index->add(entries, 2));
+  }
+  state.SetItemsProcessed(state.range(0) * state.iterations());
+}
+BENCHMARK(index_add)->Arg(10000)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace lyr::store

@@ -4,17 +4,18 @@
 #include <sys/file.h>
 
 #include <algorithm>
-#include <mutex>
-#include <vector>
+#include <optional>
+#include <unordered_map>
 
-#include "base/check.h"
+#include "base/sys_random.h"
 
 namespace lyr::store {
 namespace {
 
-constexpr uint64_t index_magic = 0x3158444e4952594c;  // "LYRINDX1"
 constexpr char file_name[] = "index.tbl";
+constexpr char new_name[] = "index.tbl.new";
 constexpr char lock_name[] = "index.lock";
+constexpr size_t packs_spare = 1024;  // what reserve() has room for: an import of 256 GiB
 
 // The index's file lock, for as long as it lives. It keeps processes apart, not threads: whoever
 // takes it holds the index's mutex.
@@ -35,219 +36,146 @@ class Locked {
   const Fd* lock_;
 };
 
-// Blocks on disk for the first `bytes` of an empty file. Not every file system can do it at once.
-Result<> allocate(const Fd& file, uint64_t bytes) {
-  auto allocated = sys::fallocate(file, 0, 0, bytes);
-  if (allocated || allocated.error().code != EOPNOTSUPP) return allocated;
-  const std::vector<std::byte> zeros(1 << 20);
-  for (uint64_t at = 0; at < bytes; at += zeros.size()) {
-    auto piece = std::span(zeros).first(std::min<uint64_t>(zeros.size(), bytes - at));
-    TRY(sys::pwrite_all(file, piece, at));
+// At most four of five slots are used, so that probes stay short and always end.
+uint64_t slots_for(uint64_t entries) {
+  constexpr uint64_t page_slots = 4096 / 16;
+  uint64_t slots = std::max(entries + entries / 4 + 1, index_slots_min);
+  return (slots + page_slots - 1) / page_slots * page_slots;
+}
+
+uint64_t packs_for(uint64_t packs) {
+  uint64_t room = index_packs_min;
+  while (room < packs + packs_spare) room *= 2;
+  return room;
+}
+
+// False: no room, whatever the header said. Damaged, then.
+bool insert_all(IndexTable& table, std::span<const IndexEntry> entries) {
+  std::unordered_map<PackNumber, uint32_t> ordinals;
+  for (const IndexEntry& entry : entries) {
+    auto [found, fresh] = ordinals.try_emplace(entry.place.pack, 0);
+    if (fresh) {
+      auto ordinal = table.pack_ordinal(entry.place.pack);
+      if (!ordinal) return false;
+      found->second = *ordinal;
+    }
+    if (!table.insert(entry.xxh3_low, entry.xxh3_high, found->second, entry.place.offset)) {
+      return false;
+    }
   }
-  return {};
+  return true;
+}
+
+size_t packs_in(std::span<const IndexEntry> entries) {
+  size_t packs = 0;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    if (i == 0 || entries[i].place.pack != entries[i - 1].place.pack) ++packs;
+  }
+  return packs;
 }
 
 }  // namespace
-
-struct Index::Header {
-  uint64_t magic;
-  uint32_t slots_log2;
-  std::atomic<uint32_t> superseded;  // a larger file stands in this one's place
-  std::atomic<uint64_t> used;
-  std::atomic<uint64_t> sequence;
-  uint64_t reserved[4];
-};
-
-struct Index::Slot {
-  std::atomic<uint64_t> xxh3_low;
-  std::atomic<uint64_t> xxh3_high;
-  std::atomic<uint64_t> pack;
-  std::atomic<uint64_t> offset;  // 0: empty; written last
-};
-
-Index::Header& Index::header() {
-  static_assert(sizeof(Header) == 64 && sizeof(Slot) == 32);
-  return *reinterpret_cast<Header*>(mapping_.mutable_bytes().data());
-}
-
-std::span<Index::Slot> Index::slots() {
-  auto* first = reinterpret_cast<Slot*>(mapping_.mutable_bytes().data() + sizeof(Header));
-  return {first, size_t{1} << header().slots_log2};
-}
 
 Result<std::unique_ptr<Index>> Index::open(const Fd& directory) {
   Fd own = TRY(sys::dup(directory));
   Fd lock = TRY(sys::open_at(directory, lock_name, O_RDWR | O_CREAT, 0600));
   std::unique_ptr<Index> index(new Index(std::move(own), std::move(lock)));
-  if (index->map()) return index;
-  auto locked = TRY(Locked::take(index->lock_));
-  if (!index->map()) {  // nor did anyone else make it meanwhile
-    TRY(index->make(index_slots_log2_min));
-    TRY(index->map());
+  auto present = IndexTable::open(directory, file_name);
+  if (present) {
+    index->set_table(std::move(*present));
+    return index;
   }
+  auto locked = TRY(Locked::take(index->lock_));
+  present = IndexTable::open(directory, file_name);  // perhaps made by someone meanwhile
+  if (present) {
+    index->set_table(std::move(*present));
+    return index;
+  }
+  uint64_t seed = TRY(sys::random_u64());
+  IndexShape shape{.slots = index_slots_min, .packs_max = index_packs_min};
+  auto made = TRY(about(IndexTable::make(directory, new_name, shape, seed), file_name));
+  TRY(index->publish(std::move(made), nullptr));
   return index;
 }
 
-Result<> Index::map() {
-  Fd file = TRY(sys::open_at(directory_, file_name, O_RDWR));
-  auto status = TRY(sys::stat(file));
-  auto size = static_cast<size_t>(status.st_size);
-  if (size < sizeof(Header)) return fail(EUCLEAN, "index");
-  auto mapping = TRY(sys::Mapping::shared(file, size));
-  const auto* header = reinterpret_cast<const Header*>(mapping.bytes().data());
-  uint32_t log2 = header->slots_log2;
-  bool overfull = log2 <= index_slots_log2_max && header->used.load() > uint64_t{1} << log2;
-  if (header->magic != index_magic || overfull || log2 < index_slots_log2_min ||
-      log2 > index_slots_log2_max || size != sizeof(Header) + (sizeof(Slot) << log2)) {
-    return fail(EUCLEAN, "index");
-  }
-  mapping_ = std::move(mapping);
-  return {};
+void Index::set_table(IndexTable table) {
+  auto shared = std::make_shared<IndexTable>(std::move(table));
+  std::unique_lock lock(mutex_);
+  table_ = std::move(shared);
 }
 
-// Writes an empty table in place of what is there. All of it is allocated: a mapped page that the
-// disk has no room for would be a SIGBUS.
-Result<> Index::make(uint32_t slots_log2) {
-  std::string fresh = std::string(file_name) + ".new";
-  static_cast<void>(sys::unlink_at(directory_, fresh.c_str()));
-  Fd file = TRY(sys::open_at(directory_, fresh.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600));
-  auto allocated = allocate(file, sizeof(Header) + (sizeof(Slot) << slots_log2));
-  if (!allocated) {
-    static_cast<void>(sys::unlink_at(directory_, fresh.c_str()));
-    return about(std::move(allocated), file_name);
-  }
-  Header header{};
-  header.magic = index_magic;
-  header.slots_log2 = slots_log2;
-  TRY(sys::pwrite_all(file, std::as_bytes(std::span(&header, 1)), 0));
-  return sys::rename_at(directory_, fresh.c_str(), directory_, file_name);
-}
-
-void Index::follow() {
+std::shared_ptr<IndexTable> Index::table() {
+  std::shared_ptr<IndexTable> now;
   {
-    std::shared_lock reading(mutex_);
-    if (header().superseded.load(std::memory_order_acquire) == 0) return;
+    std::shared_lock lock(mutex_);
+    now = table_;
   }
-  std::unique_lock writing(mutex_);
-  follow_held();
+  if (!now->is_superseded()) return now;
+  auto newer = IndexTable::open(directory_, file_name);
+  // On failure the old table serves on: it only misses what is new.
+  if (newer) {
+    set_table(std::move(*newer));
+    std::shared_lock lock(mutex_);
+    now = table_;
+  }
+  return now;
 }
 
-void Index::follow_held() {
-  if (header().superseded.load(std::memory_order_acquire) == 0) return;
-  static_cast<void>(map());  // on failure the old table serves on: it only misses what is new
-}
-
-uint64_t Index::sequence() {
-  follow();
-  std::shared_lock reading(mutex_);
-  return header().sequence.load(std::memory_order_acquire);
-}
+uint64_t Index::sequence() { return table()->sequence(); }
 
 void Index::find(const ObjectId& object, const std::function<bool(const Place&)>& each) {
-  follow();
-  std::shared_lock reading(mutex_);
-  auto table = slots();
-  size_t mask = table.size() - 1;
-  size_t at = object.xxh3_low & mask;
-  for (size_t probes = 0; probes < table.size(); ++probes, at = (at + 1) & mask) {
-    Slot& slot = table[at];
-    uint64_t offset = slot.offset.load(std::memory_order_acquire);
-    if (offset == 0) return;
-    if (slot.xxh3_low != object.xxh3_low || slot.xxh3_high != object.xxh3_high) continue;
-    if (each({slot.pack.load(), offset})) return;
-  }
+  table()->find(object.xxh3_low, object.xxh3_high, each);
 }
 
-bool Index::insert(const IndexEntry& entry) {
-  CHECK(entry.place.offset != 0);
-  auto table = slots();
-  size_t mask = table.size() - 1;
-  size_t at = entry.xxh3_low & mask;
-  for (size_t probes = 0; probes < table.size(); ++probes, at = (at + 1) & mask) {
-    Slot& slot = table[at];
-    if (slot.offset == 0) {
-      slot.xxh3_low = entry.xxh3_low;
-      slot.xxh3_high = entry.xxh3_high;
-      slot.pack = entry.place.pack;
-      slot.offset.store(entry.place.offset, std::memory_order_release);
-      header().used.fetch_add(1);
-      return true;
-    }
-    if (slot.xxh3_low == entry.xxh3_low && slot.xxh3_high == entry.xxh3_high &&
-        slot.pack == entry.place.pack && slot.offset == entry.place.offset) {
-      return true;
-    }
-  }
-  return false;  // full, though `used` said otherwise: damaged
-}
-
-namespace {
-
-// At most seven of ten slots are used, so that probes stay short and always end.
-Result<uint32_t> slots_log2_for(uint64_t entries) {
-  uint32_t log2 = index_slots_log2_min;
-  while (entries * 10 > (uint64_t{7} << log2)) {
-    if (++log2 > index_slots_log2_max) return fail(EFBIG, "index");
-  }
-  return log2;
-}
-
-}  // namespace
-
-Result<> Index::remake(uint32_t slots_log2, std::span<const IndexEntry> entries,
-                       uint64_t sequence) {
-  sys::Mapping old = std::move(mapping_);
-  mapping_ = {};
-  auto made = make(slots_log2);
-  if (made) made = map();
-  if (!made) {
-    mapping_ = std::move(old);
-    return made;
-  }
-  for (const IndexEntry& entry : entries) CHECK(insert(entry));
-  header().sequence.store(sequence);
-  auto* old_header = reinterpret_cast<Header*>(old.mutable_bytes().data());
-  old_header->superseded.store(1, std::memory_order_release);
+// Gives a finished table the name, and then tells who has the old one mapped.
+Result<> Index::publish(IndexTable table, IndexTable* old) {
+  TRY(sys::rename_at(directory_, new_name, directory_, file_name));
+  set_table(std::move(table));
+  if (old != nullptr) old->set_superseded();
   return {};
 }
 
-Result<> Index::grow(size_t count) {
-  uint32_t log2 = TRY(slots_log2_for(header().used.load() + count));
-  if (log2 <= header().slots_log2) return {};
-  std::vector<IndexEntry> entries;
-  for (const Slot& slot : slots()) {
-    if (slot.offset != 0) {
-      entries.push_back({slot.xxh3_low, slot.xxh3_high, {slot.pack, slot.offset}});
-    }
-  }
-  return remake(log2, entries, header().sequence.load());
+Result<> Index::grow(size_t count, size_t packs) {
+  auto now = table();
+  IndexShape shape = now->shape();
+  bool slots_do = slots_for(now->used() + count) <= shape.slots;
+  if (slots_do && now->packs() + packs <= shape.packs_max) return {};
+  // By a quarter at least: what grows often is moved seldom.
+  if (!slots_do) shape.slots = std::max(slots_for(now->used() + count), slots_for(shape.slots));
+  shape.packs_max = std::max(shape.packs_max, packs_for(now->packs() + packs));
+  auto larger = TRY(about(IndexTable::make(directory_, new_name, shape, now->seed()), file_name));
+  if (!larger.insert_all_of(*now)) return fail(EUCLEAN, "index", file_name);
+  larger.set_sequence(now->sequence());
+  return publish(std::move(larger), now.get());
 }
 
 Result<> Index::reserve(size_t count) {
-  std::unique_lock writing(mutex_);
+  std::scoped_lock writing(writing_);
   auto locked = TRY(Locked::take(lock_));
-  follow_held();
-  return grow(count);
+  return grow(count, std::min(count, packs_spare));
 }
 
 Result<> Index::add(std::span<const IndexEntry> entries, uint64_t sequence) {
-  std::unique_lock writing(mutex_);
+  std::scoped_lock writing(writing_);
   auto locked = TRY(Locked::take(lock_));
-  follow_held();
-  TRY(grow(entries.size()));
-  for (const IndexEntry& entry : entries) {
-    if (!insert(entry)) return fail(EUCLEAN, "index", file_name);
-  }
-  header().sequence.store(sequence, std::memory_order_release);
+  TRY(grow(entries.size(), packs_in(entries)));
+  auto now = table();
+  if (!insert_all(*now, entries)) return fail(EUCLEAN, "index", file_name);
+  now->set_sequence(sequence);
   return {};
 }
 
 Result<> Index::replace(std::span<const IndexEntry> entries, uint64_t sequence) {
-  std::unique_lock writing(mutex_);
+  std::scoped_lock writing(writing_);
   auto locked = TRY(Locked::take(lock_));
-  follow_held();
-  uint32_t log2 = TRY(slots_log2_for(entries.size()));
-  return remake(log2, entries, sequence);
+  auto now = table();
+  uint64_t seed = TRY(sys::random_u64());
+  IndexShape shape{.slots = slots_for(entries.size() + entries.size() / 4),
+                   .packs_max = packs_for(packs_in(entries))};
+  auto fresh = TRY(about(IndexTable::make(directory_, new_name, shape, seed), file_name));
+  if (!insert_all(fresh, entries)) return fail(EFBIG, "index", file_name);
+  fresh.set_sequence(sequence);
+  return publish(std::move(fresh), now.get());
 }
 
 }  // namespace lyr::store

@@ -4,23 +4,19 @@
 // it can be made again from the packs' footers.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <shared_mutex>
 #include <span>
 
 #include "base/result.h"
 #include "base/sys_file.h"
-#include "store/pack.h"
+#include "store/index_table.h"
+#include "store/object.h"
 
 namespace lyr::store {
-
-struct Place {
-  PackNumber pack = 0;
-  uint64_t offset = 0;  // of the frame; never 0
-};
 
 struct IndexEntry {
   uint64_t xxh3_low = 0;
@@ -28,10 +24,7 @@ struct IndexEntry {
   Place place;
 };
 
-constexpr uint32_t index_slots_log2_min = 16;
-constexpr uint32_t index_slots_log2_max = 32;
-
-// Thread-safe, and safe beside other processes that use the same file.
+// Thread-safe, and safe beside other processes that use the same file. Reading waits for nobody.
 class Index {
  public:
   // Makes an empty table when there is none or it is not one of ours; sequence() is then 0.
@@ -50,25 +43,20 @@ class Index {
   Result<> replace(std::span<const IndexEntry> entries, uint64_t sequence);
 
  private:
-  struct Header;
-  struct Slot;
-  explicit Index(Fd directory, Fd lock)
-      : directory_(std::move(directory)), lock_(std::move(lock)) {}
+  Index(Fd directory, Fd lock) : directory_(std::move(directory)), lock_(std::move(lock)) {}
 
-  Result<> map();
-  Result<> make(uint32_t slots_log2);
-  Result<> remake(uint32_t slots_log2, std::span<const IndexEntry> entries, uint64_t sequence);
-  Result<> grow(size_t count);
-  void follow();       // to the newer file, when another process made one
-  void follow_held();  // mutex_ held
-  bool insert(const IndexEntry& entry);
-  Header& header();
-  std::span<Slot> slots();
+  // The table as it is now: the newer file, when another process made one.
+  std::shared_ptr<IndexTable> table();
+  void set_table(IndexTable table);
+  // writing_ and the file's lock held:
+  Result<> grow(size_t count, size_t packs);
+  Result<> publish(IndexTable table, IndexTable* old);
 
   Fd directory_;
-  Fd lock_;                  // index.lock: held by who writes
-  std::shared_mutex mutex_;  // guards mapping_
-  sys::Mapping mapping_;
+  std::mutex writing_;
+  Fd lock_;                  // index.lock: held by who writes, with writing_
+  std::shared_mutex mutex_;  // guards table_, not what is in it
+  std::shared_ptr<IndexTable> table_;
 };
 
 }  // namespace lyr::store

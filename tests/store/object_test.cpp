@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where objects are cut, kept and found: chunker, index and reader.
+// Where objects are cut, kept and found: chunker and reader.
 #include <gtest/gtest.h>
-
-#include <thread>
 
 #include "store/chunker.h"
 #include "store/object_reader.h"
@@ -97,53 +95,6 @@ TEST_F(ObjectTest, TwoContentsWithOneKeyStayTwoObjects) {
   auto read = reader.read(third, 0, bytes);
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().code, EIO);
-}
-
-std::vector<IndexEntry> entries_of(uint64_t from, uint64_t count) {
-  std::vector<IndexEntry> entries;
-  for (uint64_t i = from; i < from + count; ++i) {
-    entries.push_back({i * 0x9e3779b97f4a7c15u, i, {.pack = i, .offset = i + 1}});
-  }
-  return entries;
-}
-
-bool finds(Index& index, const IndexEntry& entry) {
-  ObjectId id{.sha256 = {}, .xxh3_low = entry.xxh3_low, .xxh3_high = entry.xxh3_high};
-  bool found = false;
-  index.find(id, [&](const Place& place) {
-    found = place.pack == entry.place.pack && place.offset == entry.place.offset;
-    return found;
-  });
-  return found;
-}
-
-TEST_F(ObjectTest, AnIndexGrowsAndItsOtherUsersFollow) {
-  auto index = must(Index::open(directory_));
-  auto other = must(Index::open(directory_));
-  auto entries = entries_of(1, 150000);  // more than the first table has slots
-  for (size_t i = 0; i < entries.size(); i += 30000) {
-    must(index->add(std::span(entries).subspan(i, 30000), i + 1));
-  }
-  EXPECT_EQ(other->sequence(), 120001u);
-  for (const IndexEntry& entry : entries) ASSERT_TRUE(finds(*other, entry));
-  EXPECT_FALSE(finds(*other, entries_of(900000, 1)[0]));
-}
-
-TEST_F(ObjectTest, AnIndexIsWrittenBySeveralAtOnce) {
-  auto entries = entries_of(1, 40000);
-  {
-    std::vector<std::jthread> threads;
-    for (size_t part = 0; part < 4; ++part) {
-      threads.emplace_back([&, part] {
-        auto index = must(Index::open(directory_));
-        for (size_t i = part * 10000; i < (part + 1) * 10000; i += 100) {
-          must(index->add(std::span(entries).subspan(i, 100), 1));
-        }
-      });
-    }
-  }
-  auto index = must(Index::open(directory_));
-  for (const IndexEntry& entry : entries) ASSERT_TRUE(finds(*index, entry));
 }
 
 }  // namespace
