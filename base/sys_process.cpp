@@ -8,6 +8,7 @@
 #include <linux/keyctl.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -236,6 +237,8 @@ Error execve(const char* path, const std::vector<std::string>& args,
   ::execve(path, pointers(args).data(), pointers(env).data());
   return {errno, "execve"};
 }
+
+void return_large_memory() { ::mallopt(M_MMAP_THRESHOLD, 1 << 20); }
 
 Result<> set_seccomp_filter(std::span<const struct sock_filter> program) {
   struct sock_fprog filter{static_cast<unsigned short>(program.size()),

@@ -101,6 +101,10 @@ Result<> close_range(unsigned first, unsigned flags = 0);
 Error execve(const char* path, const std::vector<std::string>& args,
              const std::vector<std::string>& env);
 
+// From here on memory of 1 MiB and more goes back to the kernel as soon as it is freed. By itself
+// malloc (mallopt(3), M_MMAP_THRESHOLD) keeps up to 32 MiB pieces once it has seen one freed.
+void return_large_memory();
+
 // Installs a filter with SECCOMP_SET_MODE_FILTER.
 Result<> set_seccomp_filter(std::span<const struct sock_filter> program);
 // ioctls on namespaces and terminals that take or give descriptors or numbers.

@@ -13,11 +13,15 @@
 namespace lyr::store {
 namespace {
 
-Result<> publish_layers(const Store::State& store, std::span<const FinishedLayer> layers) {
+// Lets go of their bytes, which may be a hundred megabytes: a tree has yet to be merged.
+Result<> publish_layers(const Store::State& store, std::span<FinishedLayer> layers) {
   if (layers.empty()) return {};
-  for (const FinishedLayer& layer : layers) {
+  for (FinishedLayer& layer : layers) {
+    if (layer.tree.empty()) continue;  // published by a commit that then failed
     TRY(publish_file(store.layers, recipe_name(layer.record.diff_id), layer.recipe));
     TRY(publish_file(store.layers, layer_tree_name(layer.record.diff_id), layer.tree));
+    std::vector<std::byte>().swap(layer.recipe);  // assigning {} would keep the memory
+    std::vector<std::byte>().swap(layer.tree);
   }
   return sys::fsync(store.layers);
 }
@@ -48,6 +52,7 @@ Result<bool> publish_image_tree(const Store::State& store, ImageRecord& image) {
   for (const Tree& tree : trees) layers.push_back(&tree);
   auto merged = TRY(merge_trees(layers));
   TRY(publish_file(store.trees, name, merged));
+  std::vector<std::byte>().swap(merged);
   auto made = TRY(open_tree(store.trees, name));
   image.content_bytes = made.content_bytes();
   return true;

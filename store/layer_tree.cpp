@@ -13,12 +13,15 @@ struct LayerTreeBuilder::State {
   TreeModel model;
   size_t entries = 0;
 
+  void set_attributes(TreeNode& node, uint32_t type, const NodeAttr& attr);
+  TreeNode make_node(uint32_t type, const NodeAttr& attr);
+
   // The directory `parts` name, made where it is missing; a symlink of this layer on the way is
   // followed inside the tree.
   Result<NodeIndex> directory(std::span<const std::string_view> parts, int links_followed);
   Result<NodeIndex> enter(NodeIndex at, std::string_view name, int& links_followed);
   Result<NodeIndex> follow(NodeIndex from, const std::string& target, int& links_followed);
-  Result<> place(std::string_view path, TreeNode node);
+  Result<> place(std::string_view path, const TreeNode& node);
   Result<NodeIndex> put_directory(NodeIndex at, std::string_view name);
   Result<> count(std::string_view path);
 };
@@ -27,24 +30,27 @@ namespace {
 
 constexpr int links_followed_max = 40;  // as the kernel's MAXSYMLINKS
 
-TreeNode make_directory(NodeIndex parent) {
-  TreeNode node;
-  node.type = S_IFDIR;
-  node.attr.mode = 0755;
-  node.flags = inode_implicit;
-  node.parent = parent;
-  return node;
-}
-
-TreeNode make_node(uint32_t type, const NodeAttr& attr) {
-  TreeNode node;
-  node.type = type;
-  node.attr = attr;
-  std::sort(node.attr.xattrs.begin(), node.attr.xattrs.end());
-  return node;
+XattrList sorted(XattrList xattrs) {
+  std::ranges::sort(xattrs);
+  return xattrs;
 }
 
 }  // namespace
+
+void LayerTreeBuilder::State::set_attributes(TreeNode& node, uint32_t type, const NodeAttr& attr) {
+  node.mode = type | (attr.mode & 07777);
+  node.uid = attr.uid;
+  node.gid = attr.gid;
+  node.mtime_seconds = attr.mtime_seconds;
+  node.mtime_nanoseconds = attr.mtime_nanoseconds;
+  node.xattrs = attr.xattrs.empty() ? 0 : model.xattrs(sorted(attr.xattrs));
+}
+
+TreeNode LayerTreeBuilder::State::make_node(uint32_t type, const NodeAttr& attr) {
+  TreeNode node;
+  set_attributes(node, type, attr);
+  return node;
+}
 
 Result<NodeIndex> LayerTreeBuilder::State::put_directory(NodeIndex at, std::string_view name) {
   // Counted from the root: a path through symlinks ends deeper than it is long.
@@ -52,12 +58,12 @@ Result<NodeIndex> LayerTreeBuilder::State::put_directory(NodeIndex at, std::stri
   for (NodeIndex above = at; above != root_node; above = model.nodes[above].parent) ++depth;
   if (depth > path_depth_max) return fail(ENAMETOOLONG, "path too deep", std::string(name));
   NodeIndex before = model.child(at, name);
-  NodeIndex made = model.add(make_directory(at));
+  NodeIndex made = model.add_directory(at, 0755, inode_implicit);
   // Over a whiteout of the same layer: what the lower layers have there stays hidden.
   if (before != no_node && (model.nodes[before].flags & inode_whiteout) != 0) {
     model.nodes[made].flags |= inode_opaque;
   }
-  model.nodes[at].children.insert_or_assign(std::string(name), made);
+  TRY(model.set_child(at, name, made));
   return made;
 }
 
@@ -89,9 +95,9 @@ Result<NodeIndex> LayerTreeBuilder::State::follow(NodeIndex from, const std::str
 Result<NodeIndex> LayerTreeBuilder::State::enter(NodeIndex at, std::string_view name,
                                                  int& links_followed) {
   NodeIndex next = model.child(at, name);
-  if (next != no_node && model.nodes[next].type == S_IFDIR) return next;
-  if (next != no_node && model.nodes[next].type == S_IFLNK) {
-    std::string target = model.nodes[next].target;
+  if (next != no_node && S_ISDIR(model.nodes[next].mode)) return next;
+  if (next != no_node && S_ISLNK(model.nodes[next].mode)) {
+    std::string target(model.target(model.nodes[next]));
     return follow(at, target, links_followed);
   }
   if (next != no_node && (model.nodes[next].flags & inode_whiteout) == 0) {
@@ -108,14 +114,12 @@ Result<NodeIndex> LayerTreeBuilder::State::directory(std::span<const std::string
   return at;
 }
 
-Result<> LayerTreeBuilder::State::place(std::string_view path, TreeNode node) {
+Result<> LayerTreeBuilder::State::place(std::string_view path, const TreeNode& node) {
   auto parts = TRY(split_path(path));
   if (parts.empty()) return fail(EINVAL, "the root can only be a directory", std::string(path));
   TRY(count(path));
   NodeIndex at = TRY(directory(std::span(parts).first(parts.size() - 1), 0));
-  NodeIndex made = model.add(std::move(node));
-  model.nodes[at].children.insert_or_assign(std::string(parts.back()), made);
-  return {};
+  return model.set_child(at, parts.back(), model.add(node));
 }
 
 LayerTreeBuilder::LayerTreeBuilder() : state_(std::make_unique<State>()) {}
@@ -131,12 +135,11 @@ Result<> LayerTreeBuilder::add_directory(std::string_view path, const NodeAttr& 
   if (!parts.empty()) {
     NodeIndex at = TRY(state_->directory(std::span(parts).first(parts.size() - 1), 0));
     node = model.child(at, parts.back());
-    if (node == no_node || model.nodes[node].type != S_IFDIR) {
+    if (node == no_node || !S_ISDIR(model.nodes[node].mode)) {
       node = TRY(state_->put_directory(at, parts.back()));
     }
   }
-  TreeNode fresh = make_node(S_IFDIR, attr);
-  model.nodes[node].attr = std::move(fresh.attr);
+  state_->set_attributes(model.nodes[node], S_IFDIR, attr);
   model.nodes[node].flags &= ~inode_implicit;
   return {};
 }
@@ -157,10 +160,17 @@ Result<> LayerTreeBuilder::add_file(std::string_view path, const NodeAttr& attr,
 
 Result<> LayerTreeBuilder::add_file(std::string_view path, const NodeAttr& attr,
                                     FileContent content) {
-  TreeNode node = make_node(S_IFREG, attr);
+  auto& extents = state_->model.extents;
+  if (content.extents.size() > UINT32_MAX - extents.size()) return fail(EFBIG, "tree");
+  TreeNode node = state_->make_node(S_IFREG, attr);
   node.size = content.size;
-  node.extents = std::move(content.extents);
-  return state_->place(path, std::move(node));
+  node.first = static_cast<uint32_t>(extents.size());
+  node.count = static_cast<uint32_t>(content.extents.size());
+  for (const LayerExtent& extent : content.extents) {
+    extents.push_back({extent.file_offset, extent.length, extent.object,
+                       static_cast<uint32_t>(extent.object_offset)});
+  }
+  return state_->place(path, node);
 }
 
 Result<> LayerTreeBuilder::add_symlink(std::string_view path, const NodeAttr& attr,
@@ -169,9 +179,10 @@ Result<> LayerTreeBuilder::add_symlink(std::string_view path, const NodeAttr& at
       target.find('\0') != std::string_view::npos) {
     return fail(EINVAL, "symlink target", std::string(path));
   }
-  TreeNode node = make_node(S_IFLNK, attr);
-  node.target = target;
-  return state_->place(path, std::move(node));
+  TreeNode node = state_->make_node(S_IFLNK, attr);
+  node.first = TRY(state_->model.add_text(target));
+  node.count = static_cast<uint32_t>(target.size());
+  return state_->place(path, node);
 }
 
 Result<> LayerTreeBuilder::add_special(std::string_view path, const NodeAttr& attr, uint32_t type,
@@ -179,11 +190,11 @@ Result<> LayerTreeBuilder::add_special(std::string_view path, const NodeAttr& at
   if (type != S_IFCHR && type != S_IFBLK && type != S_IFIFO && type != S_IFSOCK) {
     return fail(EINVAL, "file type", std::string(path));
   }
-  TreeNode node = make_node(type, attr);
+  TreeNode node = state_->make_node(type, attr);
   bool device = type == S_IFCHR || type == S_IFBLK;
-  node.device_major = device ? major : 0;
-  node.device_minor = device ? minor : 0;
-  return state_->place(path, std::move(node));
+  node.first = device ? major : 0;
+  node.count = device ? minor : 0;
+  return state_->place(path, node);
 }
 
 Result<> LayerTreeBuilder::add_hard_link(std::string_view path, std::string_view target) {
@@ -192,20 +203,20 @@ Result<> LayerTreeBuilder::add_hard_link(std::string_view path, std::string_view
   if (parts.empty() || target_parts.empty()) return fail(EINVAL, "hard link", std::string(path));
   TreeModel& model = state_->model;
   NodeIndex found = model.find(target);
-  if (found != no_node && model.nodes[found].type == S_IFDIR) {
+  if (found != no_node && S_ISDIR(model.nodes[found].mode)) {
     return fail(EPERM, "hard link to a directory", std::string(path));
   }
   if (found == no_node || (model.nodes[found].flags & inode_whiteout) != 0) {
     TreeNode away;
     away.flags = inode_link_away;
-    away.target = target;
-    return state_->place(path, std::move(away));
+    away.first = TRY(model.add_text(target));
+    away.count = static_cast<uint32_t>(target.size());
+    return state_->place(path, away);
   }
   // What is found may itself be a link away: then both names share it.
   TRY(state_->count(path));
   NodeIndex at = TRY(state_->directory(std::span(parts).first(parts.size() - 1), 0));
-  model.nodes[at].children.insert_or_assign(std::string(parts.back()), found);
-  return {};
+  return model.set_child(at, parts.back(), found);
 }
 
 Result<> LayerTreeBuilder::add_whiteout(std::string_view path) {
@@ -217,14 +228,12 @@ Result<> LayerTreeBuilder::add_whiteout(std::string_view path) {
   NodeIndex present = model.child(at, parts.back());
   if (present != no_node) {
     // The layer has the name too, so that only the lower one goes: a directory must not merge then.
-    if (model.nodes[present].type == S_IFDIR) model.nodes[present].flags |= inode_opaque;
+    if (S_ISDIR(model.nodes[present].mode)) model.nodes[present].flags |= inode_opaque;
     return {};
   }
   TreeNode node;
   node.flags = inode_whiteout;
-  NodeIndex made = model.add(std::move(node));  // first: it may move the nodes
-  model.nodes[at].children.insert_or_assign(std::string(parts.back()), made);
-  return {};
+  return model.set_child(at, parts.back(), model.add(node));
 }
 
 Result<> LayerTreeBuilder::set_opaque(std::string_view directory) {
@@ -235,7 +244,7 @@ Result<> LayerTreeBuilder::set_opaque(std::string_view directory) {
 }
 
 Result<std::vector<std::byte>> LayerTreeBuilder::finish() {
-  auto image = write_tree(state_->model);
+  auto image = write_tree(std::move(state_->model));
   state_ = std::make_unique<State>();
   return image;
 }

@@ -17,7 +17,7 @@ class Merge {
   Result<> apply(const Tree& layer, const Tree::Image& image) {
     layer_ = &layer;
     image_ = &image;
-    shared_.clear();
+    made_.assign(layer.inode_count(), no_node);
     links_away_.clear();
     if (image.objects.size() > UINT32_MAX - model_.objects.size()) return fail(EFBIG, "tree");
     objects_from_ = static_cast<uint32_t>(model_.objects.size());
@@ -26,96 +26,102 @@ class Merge {
     TRY(find_link_targets());
     TRY(merge_directory(root_node, root_ino));
     for (const LinkAway& link : links_away_) {
-      model_.nodes[link.directory].children.insert_or_assign(link.name, link.target);
+      TRY(model_.set_child(link.directory, link.name, link.target));
     }
     return {};
   }
 
-  Result<std::vector<std::byte>> finish() { return write_tree(model_); }
+  Result<std::vector<std::byte>> finish() { return write_tree(std::move(model_)); }
 
  private:
   struct LinkAway {
     NodeIndex directory;
-    std::string name;
+    std::string_view name;
     NodeIndex target;
   };
 
   const TreeInodeRecord& record(Ino ino) const { return image_->inodes[ino - 1]; }
 
-  void take_attributes(TreeNode& node, Ino ino) const {
-    TreeAttr attr = layer_->attr(ino);
-    node.attr.mode = attr.mode & 07777;
-    node.attr.uid = attr.uid;
-    node.attr.gid = attr.gid;
-    node.attr.mtime_seconds = attr.mtime_seconds;
-    node.attr.mtime_nanoseconds = attr.mtime_nanoseconds;
-    node.attr.xattrs.clear();
-    for (uint32_t i = 0; i < layer_->xattr_count(ino); ++i) {
+  void take_attributes(TreeNode& node, Ino ino) {
+    const TreeInodeRecord& inode = record(ino);
+    node.mode = inode.mode & (S_IFMT | 07777);
+    node.uid = inode.uid;
+    node.gid = inode.gid;
+    node.mtime_seconds = inode.mtime_seconds;
+    node.mtime_nanoseconds = inode.mtime_nanoseconds;
+    XattrList xattrs;
+    for (uint32_t i = 0; i < inode.xattr_count; ++i) {
       TreeXattr xattr = layer_->xattr(ino, i);
-      node.attr.xattrs.emplace_back(xattr.name, xattr.value);
+      xattrs.emplace_back(xattr.name, xattr.value);
     }
+    node.xattrs = model_.xattrs(xattrs);
   }
 
-  NodeIndex copy_node(Ino ino) {
-    auto [found, fresh] = shared_.try_emplace(ino, no_node);
-    if (!fresh) return found->second;
-    TreeAttr attr = layer_->attr(ino);
+  // The node of a layer's inode: one, however many names it has.
+  Result<NodeIndex> copy_node(Ino ino) {
+    if (made_[ino - 1] != no_node) return made_[ino - 1];
+    const TreeInodeRecord& inode = record(ino);
     TreeNode node;
     take_attributes(node, ino);
-    node.type = attr.mode & S_IFMT;
-    node.device_major = attr.device_major;
-    node.device_minor = attr.device_minor;
-    node.size = attr.size;
-    node.target = layer_->symlink_target(ino);
-    auto extents = image_->extents.subspan(record(ino).first, layer_->extent_count(ino));
-    for (const TreeExtentRecord& extent : extents) {
-      node.extents.push_back({.file_offset = extent.file_offset,
-                              .length = extent.length,
-                              .object_offset = extent.object_offset,
-                              .object = objects_from_ + extent.object});
+    node.size = inode.size;
+    if (S_ISREG(inode.mode)) {
+      TRY(copy_extents(ino, node));
+    } else if (S_ISLNK(inode.mode)) {
+      node.first = TRY(model_.add_text(layer_->symlink_target(ino)));
+      node.count = inode.count;
+    } else {
+      node.first = inode.device_major;
+      node.count = inode.device_minor;
     }
-    return found->second = model_.add(std::move(node));
+    return made_[ino - 1] = model_.add(node);
+  }
+
+  Result<> copy_extents(Ino ino, TreeNode& node) {
+    auto extents = image_->extents.subspan(record(ino).first, record(ino).count);
+    if (extents.size() > UINT32_MAX - model_.extents.size()) return fail(EFBIG, "tree");
+    node.first = static_cast<uint32_t>(model_.extents.size());
+    node.count = static_cast<uint32_t>(extents.size());
+    for (TreeExtentRecord extent : extents) {
+      extent.object += objects_from_;
+      model_.extents.push_back(extent);
+    }
+    return {};
   }
 
   Result<> merge_directory(NodeIndex into, Ino directory) {
     uint32_t flags = record(directory).flags;
-    if ((flags & inode_opaque) != 0) model_.nodes[into].children.clear();
+    if ((flags & inode_opaque) != 0) model_.remove_children(into);
     if ((flags & inode_implicit) == 0) {
       take_attributes(model_.nodes[into], directory);
       model_.nodes[into].flags = 0;
     }
     for (uint32_t i = 0; i < layer_->entry_count(directory); ++i) {
-      TreeEntry entry = layer_->entry(directory, i);
-      TRY(merge_entry(into, std::string(entry.name), entry.ino));
+      TRY(merge_entry(into, layer_->entry(directory, i)));
     }
     return {};
   }
 
-  Result<> merge_entry(NodeIndex into, std::string name, Ino ino) {
-    uint32_t flags = record(ino).flags;
+  Result<> merge_entry(NodeIndex into, const TreeEntry& entry) {
+    uint32_t flags = record(entry.ino).flags;
     if ((flags & inode_whiteout) != 0) {
-      model_.nodes[into].children.erase(name);
+      model_.remove_child(into, entry.name);
       return {};
     }
     if ((flags & inode_link_away) != 0) {
-      links_away_.push_back({into, std::move(name), targets_.at(ino)});
+      links_away_.push_back({into, entry.name, targets_.at(entry.ino)});
       return {};
     }
-    if (!S_ISDIR(record(ino).mode)) {
-      NodeIndex made = copy_node(ino);
-      model_.nodes[into].children.insert_or_assign(std::move(name), made);
-      return {};
+    if (!S_ISDIR(record(entry.ino).mode)) {
+      NodeIndex made = TRY(copy_node(entry.ino));
+      return model_.set_child(into, entry.name, made);
     }
-    NodeIndex present = model_.child(into, name);
-    if (present == no_node || model_.nodes[present].type != S_IFDIR) {
-      TreeNode node;
-      node.type = S_IFDIR;
-      node.parent = into;
-      take_attributes(node, ino);
-      present = model_.add(std::move(node));
-      model_.nodes[into].children.insert_or_assign(std::move(name), present);
+    NodeIndex present = model_.child(into, entry.name);
+    if (present == no_node || !S_ISDIR(model_.nodes[present].mode)) {
+      present = model_.add_directory(into, 0, 0);
+      take_attributes(model_.nodes[present], entry.ino);
+      TRY(model_.set_child(into, entry.name, present));
     }
-    return merge_directory(present, ino);  // as deep as path_depth_max at most
+    return merge_directory(present, entry.ino);  // as deep as path_depth_max at most
   }
 
   // Links to lower layers' files are looked up before this layer changes anything.
@@ -126,7 +132,7 @@ class Merge {
       if ((inode.flags & inode_link_away) == 0) continue;
       std::string target(image_->text(inode.first, inode.count));
       NodeIndex found = model_.find(target);
-      if (found == no_node || model_.nodes[found].type == S_IFDIR) {
+      if (found == no_node || S_ISDIR(model_.nodes[found].mode)) {
         return fail(ENOENT, "hard link to a file that no layer has", target);
       }
       targets_.emplace(ino, found);
@@ -138,7 +144,7 @@ class Merge {
   const Tree* layer_ = nullptr;
   const Tree::Image* image_ = nullptr;
   uint32_t objects_from_ = 0;         // where the layer's objects begin among the model's
-  std::map<Ino, NodeIndex> shared_;   // nodes made from this layer's inodes, for hard links
+  std::vector<NodeIndex> made_;       // of this layer's inodes: hard links
   std::map<Ino, NodeIndex> targets_;  // of this layer's links away
   std::vector<LinkAway> links_away_;
 };

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/sys_file.h"
+#include "base/sys_process.h"
 #include "tools/command.h"
 #include "tools/help.h"
 #include "tools/parse.h"
@@ -152,6 +153,7 @@ int run(std::vector<std::string> args) {
 
 int main(int count, char** values) {
   lyr::tools::open_standard_streams();
+  lyr::sys::return_large_memory();
   try {
     return lyr::tools::run(std::vector<std::string>(values + 1, values + count));
   } catch (const std::exception& error) {
