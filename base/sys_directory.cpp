@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/sys_file.h"
+#include "base/sys_random.h"
 
 namespace lyr::sys {
 namespace {
@@ -139,6 +140,18 @@ Result<> replace_file_at(const Fd& dir, const char* path, std::string_view text,
     return about(std::move(written), path);
   }
   return {};
+}
+
+Result<> link_over(const Fd& fd, const Fd& dir, const char* name) {
+  auto linked = link_fd(fd, dir, name);
+  if (linked || linked.error().code != EEXIST) return linked;
+  // Of a length of its own: `name` may be as long as names can be.
+  uint64_t number = TRY(random_u64());
+  std::string beside = ".new." + std::to_string(number);
+  TRY(link_fd(fd, dir, beside.c_str()));
+  auto renamed = rename_at(dir, beside.c_str(), dir, name);
+  if (!renamed) static_cast<void>(unlink_at(dir, beside.c_str()));
+  return renamed;
 }
 
 Result<> make_durable_at(const Fd& dir, const char* name) {

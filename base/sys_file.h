@@ -39,6 +39,8 @@ Result<std::string> working_directory();
 // An unnamed file in `dir` (O_TMPFILE); link_fd gives it a name.
 Result<Fd> open_unnamed(const Fd& dir, int flags, mode_t mode);
 Result<> link_fd(const Fd& fd, const Fd& dir, const char* name);
+// link_fd, in the place of a file that has the name: at any moment there is the one or the other.
+Result<> link_over(const Fd& fd, const Fd& dir, const char* name);
 
 Result<> mkdir_at(const Fd& dir, const char* path, mode_t mode);
 // mkdir -p beneath `dir`; what exists is kept.

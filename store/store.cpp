@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "base/sys_file.h"
-#include "base/sys_random.h"
 #include "store/lease.h"
 #include "store/recipe.h"
 #include "store/store_state.h"
@@ -16,17 +15,6 @@ Result<Fd> open_directory(const Fd& parent, const char* name) {
   auto made = sys::mkdir_at(parent, name, 0700);
   if (!made && made.error().code != EEXIST) return std::unexpected(std::move(made).error());
   return sys::open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-}
-
-Result<> link_over(const Fd& file, const Fd& directory, const std::string& name) {
-  auto linked = sys::link_fd(file, directory, name.c_str());
-  if (linked || linked.error().code != EEXIST) return linked;
-  uint64_t number = TRY(sys::random_u64());
-  std::string beside = name + "." + std::to_string(number);
-  TRY(sys::link_fd(file, directory, beside.c_str()));
-  auto renamed = sys::rename_at(directory, beside.c_str(), directory, name.c_str());
-  if (!renamed) static_cast<void>(sys::unlink_at(directory, beside.c_str()));
-  return renamed;
 }
 
 // The store's directory, and the names of what is in it, outlive a power cut from here on.
@@ -47,7 +35,7 @@ Result<> publish_file(const Fd& directory, const std::string& name,
   Fd file = TRY(sys::open_unnamed(directory, O_RDWR, 0600));
   TRY(about(sys::write_all(file, data), name));
   TRY(about(sys::fsync(file), name));
-  return about(link_over(file, directory, name), name);
+  return about(sys::link_over(file, directory, name.c_str()), name);
 }
 
 Result<Fd> Store::State::open_commit_lock() const {
