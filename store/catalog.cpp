@@ -123,6 +123,22 @@ Result<bool> Catalog::State::put_layers(Transaction& transaction,
   return written;
 }
 
+Result<bool> Catalog::State::put_blobs(Transaction& transaction,
+                                       std::span<const LayerBlob> blobs) const {
+  bool written = false;
+  for (const LayerBlob& blob : blobs) {
+    auto present = TRY(transaction.get(layers, key_of(blob.diff_id)));
+    if (!present) return fail(ENOENT, "blob without its layer", blob.diff_id.text());
+    auto record = TRY(decode_layer(*present));
+    record.blob_digest = blob.digest;
+    record.blob_bytes = blob.bytes;
+    record.blob_media_type = blob.media_type;
+    record.blob_kept = true;
+    written |= TRY(transaction.put(layers, key_of(blob.diff_id), encode(record)));
+  }
+  return written;
+}
+
 Result<bool> Catalog::State::put_images(Transaction& transaction,
                                         std::span<const ImageRecord> records) const {
   bool written = false;
@@ -140,6 +156,7 @@ Result<uint64_t> Catalog::commit(const CatalogChange& change) {
   auto transaction = TRY(state_->writing());
   uint64_t sequence = TRY(read_number(transaction, state_->meta, sequence_key));
   bool written = TRY(state_->put_layers(transaction, change.layers));
+  written |= TRY(state_->put_blobs(transaction, change.blobs));
   written |= TRY(state_->put_images(transaction, change.images));
   for (const Tag& tag : change.tags) {
     if (tag.name.empty() || tag.name.size() > tag_bytes_max) return fail(EINVAL, "tag", tag.name);

@@ -42,10 +42,19 @@ struct PackChange {
   std::vector<DroppedFrames> dropped;  // in the place of what was dropped of the pack before
 };
 
+// The compressed form of a layer that is kept in blobs/.
+struct LayerBlob {
+  Digest diff_id;
+  Digest digest;
+  uint64_t bytes = 0;
+  std::string media_type;
+};
+
 struct CatalogChange {
   std::span<const ImageRecord> images;
   std::span<const Tag> tags;
   std::span<const LayerRecord> layers;
+  std::span<const LayerBlob> blobs;   // of layers of the change or the catalogue
   std::span<const PackRecord> packs;  // their sequence is set here
 };
 

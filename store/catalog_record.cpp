@@ -8,11 +8,17 @@ namespace lyr::store {
 namespace {
 
 constexpr uint8_t record_version = 1;
+// A layer's record has one number more when its blob is kept. Others stay as an older lyr reads
+// them.
+constexpr uint8_t layer_blob_version = 2;
+constexpr uint64_t blob_is_kept = 1;
 constexpr size_t layers_max = 4096;
 
 class Writer {
  public:
-  Writer() { bytes_.push_back(static_cast<char>(record_version)); }
+  explicit Writer(uint8_t version = record_version) {
+    bytes_.push_back(static_cast<char>(version));
+  }
   void number(uint64_t value) {
     char raw[sizeof value];
     std::memcpy(raw, &value, sizeof value);
@@ -34,10 +40,13 @@ class Writer {
 // Reads past the end give zeros and make end() fail.
 class Reader {
  public:
-  explicit Reader(std::string_view bytes) : rest_(bytes) {
-    good_ = !rest_.empty() && static_cast<uint8_t>(rest_.front()) == record_version;
-    if (good_) rest_.remove_prefix(1);
+  explicit Reader(std::string_view bytes, uint8_t version_max = record_version) : rest_(bytes) {
+    if (rest_.empty()) return;
+    version_ = static_cast<uint8_t>(rest_.front());
+    good_ = version_ >= record_version && version_ <= version_max;
+    rest_.remove_prefix(1);
   }
+  uint8_t version() const { return version_; }
   uint64_t number() {
     uint64_t value = 0;
     std::string_view raw = take(sizeof value);
@@ -66,6 +75,7 @@ class Reader {
   }
 
   std::string_view rest_;
+  uint8_t version_ = 0;
   bool good_ = false;
 };
 
@@ -101,7 +111,7 @@ Result<ImageRecord> decode_image(std::string_view bytes) {
 }
 
 std::string encode(const LayerRecord& record) {
-  Writer writer;
+  Writer writer(record.blob_kept ? layer_blob_version : record_version);
   writer.digest(record.diff_id);
   writer.number(record.tar_bytes);
   writer.number(record.content_bytes);
@@ -109,11 +119,12 @@ std::string encode(const LayerRecord& record) {
   writer.digest(record.blob_digest);
   writer.number(record.blob_bytes);
   writer.text(record.blob_media_type);
+  if (record.blob_kept) writer.number(blob_is_kept);
   return writer.take();
 }
 
 Result<LayerRecord> decode_layer(std::string_view bytes) {
-  Reader reader(bytes);
+  Reader reader(bytes, layer_blob_version);
   LayerRecord record;
   record.diff_id = reader.digest();
   record.tar_bytes = reader.number();
@@ -124,6 +135,8 @@ Result<LayerRecord> decode_layer(std::string_view bytes) {
   record.blob_digest = reader.digest();
   record.blob_bytes = reader.number();
   record.blob_media_type = reader.text();
+  record.blob_kept = reader.version() == layer_blob_version;
+  if (record.blob_kept && reader.number() != blob_is_kept) return fail(EUCLEAN, "layer record");
   if (!reader.end()) return fail(EUCLEAN, "layer record");
   return record;
 }

@@ -31,6 +31,7 @@ struct Catalog::State {
   void reserve() const;
 
   Result<bool> put_layers(Transaction& transaction, std::span<const LayerRecord> records) const;
+  Result<bool> put_blobs(Transaction& transaction, std::span<const LayerBlob> blobs) const;
   Result<bool> put_images(Transaction& transaction, std::span<const ImageRecord> records) const;
   // Of `candidates` those that no image has; how many.
   Result<size_t> forget_unused_layers(Transaction& transaction, std::set<Digest> candidates,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The order of a commit is the crash promise: frames, fdatasync of the pack, recipes and trees
-// (each fsynced before it has a name), their directories, then the catalogue's transaction. The
-// index comes last: it is a cache.
+// The order of a commit is the crash promise: frames, fdatasync of the pack, recipes, trees and
+// blobs (each fsynced before it has a name), their directories, then the catalogue's transaction.
+// The index comes last: it is a cache.
 #include <sys/file.h>
 
 #include <algorithm>
@@ -24,6 +24,16 @@ Result<> publish_layers(const Store::State& store, std::span<FinishedLayer> laye
     std::vector<std::byte>().swap(layer.tree);
   }
   return sys::fsync(store.layers);
+}
+
+Result<> publish_blobs(const Store::State& store, std::span<const FinishedBlob> blobs) {
+  if (blobs.empty()) return {};
+  for (const FinishedBlob& finished : blobs) {
+    std::string name = blob_name(finished.blob.digest);
+    TRY(about(sys::fsync(finished.file), name));
+    TRY(about(sys::link_over(finished.file, store.blobs, name.c_str()), name));
+  }
+  return sys::fsync(store.blobs);
 }
 
 Result<Tree> open_tree(const Fd& directory, const std::string& name) {
@@ -109,7 +119,7 @@ Import::State::~State() {
     static_cast<void>(sys::unlink_at(store->packs, pack_name(pack.number).c_str()));
   }
   if (writer || !sealed.empty()) store->objects->packs().clear();
-  if (finished.empty()) return;
+  if (finished.empty() && blobs.empty()) return;
   static_cast<void>(sweep(*store));  // layers whose image turned out not to be one
 }
 
@@ -147,6 +157,7 @@ Result<> Import::commit(std::span<const ImageRecord> images, std::span<const Tag
   Fd commit_lock = TRY(store.open_commit_lock());
   TRY(sys::flock(commit_lock, LOCK_SH));
   TRY(publish_layers(store, state_->finished));
+  TRY(publish_blobs(store, state_->blobs));
   bool trees_made = false;
   std::vector<ImageRecord> complete(images.begin(), images.end());
   for (ImageRecord& image : complete) trees_made |= TRY(publish_image_tree(store, image));
@@ -155,7 +166,10 @@ Result<> Import::commit(std::span<const ImageRecord> images, std::span<const Tag
 
   std::vector<LayerRecord> layers;
   for (const FinishedLayer& layer : state_->finished) layers.push_back(layer.record);
-  CatalogChange change{.images = complete, .tags = tags, .layers = layers, .packs = state_->sealed};
+  std::vector<LayerBlob> blobs;
+  for (const FinishedBlob& finished : state_->blobs) blobs.push_back(finished.blob);
+  CatalogChange change{
+      .images = complete, .tags = tags, .layers = layers, .blobs = blobs, .packs = state_->sealed};
   auto committed = store.catalog->commit(change);
   if (!committed) {
     // When the disk failed it may have kept the transaction: then its packs must stay, too. If it
@@ -164,6 +178,7 @@ Result<> Import::commit(std::span<const ImageRecord> images, std::span<const Tag
     return std::unexpected(std::move(committed).error());
   }
   state_->finished.clear();
+  state_->blobs.clear();
   state_->sealed.clear();
   state_->sealed_files.clear();
   // From here on the import has happened; a reader that misses an object catches the index up

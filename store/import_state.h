@@ -22,6 +22,20 @@ struct FinishedLayer {
   std::vector<std::byte> tree;
 };
 
+struct BlobImport::State {
+  Fd file;  // unnamed
+  Sha256 hasher;
+  Digest digest;  // once finished
+  uint64_t bytes = 0;
+  uint64_t flushed = 0;  // how much of it is on its way to the disk
+};
+
+// A blob that was read whole and checked, waiting for the commit.
+struct FinishedBlob {
+  LayerBlob blob;
+  Fd file;
+};
+
 struct Import::State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -37,6 +51,7 @@ struct Import::State {
   std::vector<PackRecord> sealed;
   std::vector<std::shared_ptr<const Fd>> sealed_files;  // locked, or a sweep would take them
   std::vector<FinishedLayer> finished;
+  std::vector<FinishedBlob> blobs;
 
   State(std::shared_ptr<Store::State> in, Leases held)
       : store(std::move(in)), leases(*store->catalog, std::move(held)) {}

@@ -29,6 +29,7 @@ Result<> make_durable(const Fd& directory) {
 std::string recipe_name(const Digest& diff_id) { return diff_id.hex() + ".recipe"; }
 std::string layer_tree_name(const Digest& diff_id) { return diff_id.hex() + ".tree"; }
 std::string image_tree_name(const Digest& chain_id) { return chain_id.hex() + ".tree"; }
+std::string blob_name(const Digest& digest) { return digest.hex(); }
 
 Result<> publish_file(const Fd& directory, const std::string& name,
                       std::span<const std::byte> data) {
@@ -55,6 +56,7 @@ Result<Store> Store::open(const std::string& directory) {
   state->packs = TRY(open_directory(state->directory, "packs"));
   state->layers = TRY(open_directory(state->directory, "layers"));
   state->trees = TRY(open_directory(state->directory, "trees"));
+  state->blobs = TRY(open_directory(state->directory, "blobs"));
   state->catalog = std::make_unique<Catalog>(TRY(Catalog::open(directory)));
   if (!present) TRY(make_durable(state->directory));
   state->index = TRY(Index::open(state->directory));
@@ -154,7 +156,10 @@ Result<StoreSizes> Store::sizes() const {
   auto layers = TRY(state_->catalog->layers());
   auto packs = TRY(state_->catalog->packs());
   StoreSizes sizes{.images = images.size(), .layers = layers.size(), .packs = packs.size()};
-  for (const LayerRecord& layer : layers) sizes.tar_bytes += layer.tar_bytes;
+  for (const LayerRecord& layer : layers) {
+    sizes.tar_bytes += layer.tar_bytes;
+    if (layer.blob_kept) sizes.blob_bytes += layer.blob_bytes;
+  }
   for (const PackRecord& pack : packs) sizes.pack_bytes += pack.bytes;
   return sizes;
 }

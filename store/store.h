@@ -32,6 +32,7 @@ struct LayerRecord {
   Digest blob_digest;
   uint64_t blob_bytes = 0;
   std::string blob_media_type;
+  bool blob_kept = false;  // the blob itself is here, too: write_layer_blob gives it
 };
 
 struct ImageRecord {
@@ -60,6 +61,7 @@ struct StoreSizes {
   uint64_t packs = 0;
   uint64_t pack_bytes = 0;  // on disk
   uint64_t tar_bytes = 0;   // of all layers, as they were loaded
+  uint64_t blob_bytes = 0;  // of compressed layers that are kept as they came
 };
 
 // What a collection may do beside giving back the space of objects that nothing refers to.
@@ -113,6 +115,8 @@ class Store {
   Result<Tree> open_image_tree(const Digest& chain_id) const;
   // The layer's tar, byte for byte, in pieces. EIO if it would not match `diff_id`.
   Result<> write_layer_tar(const Digest& diff_id, const ByteSink& sink) const;
+  // The layer's kept blob, byte for byte, in pieces. EIO if it would not match its digest.
+  Result<> write_layer_blob(const LayerRecord& layer, const ByteSink& sink) const;
 
   // The catalogue; thread-safe, each call one transaction.
   Result<std::optional<ImageRecord>> image(const Digest& id) const;
@@ -177,6 +181,25 @@ class LayerImport {
   std::unique_ptr<State> state_;
 };
 
+// A layer's compressed form on its way in, exactly as it came. Not thread-safe.
+class BlobImport {
+ public:
+  BlobImport(BlobImport&&) noexcept;
+  BlobImport& operator=(BlobImport&&) noexcept;
+  ~BlobImport();
+
+  Result<> write(std::span<const std::byte> data);
+  // The digest of all that was written; nothing may come after it.
+  Digest finish();
+
+  struct State;
+
+ private:
+  friend class Import;
+  explicit BlobImport(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
 // What one load or pull brings. Gone without commit, it leaves nothing visible.
 class Import {
  public:
@@ -187,6 +210,13 @@ class Import {
   // Already in the store, or finished in this import: no need to read it again.
   Result<bool> has_layer(const Digest& diff_id) const;
   Result<LayerImport> begin_layer();
+
+  // Whether the layer's blob is in the store, or kept by this import: then there is nothing to do.
+  Result<bool> has_blob(const Digest& diff_id) const;
+  Result<BlobImport> begin_blob();
+  // Keeps a finished blob with its layer, which must be here or in the store at the commit. That it
+  // decompresses to `diff_id`, the caller has checked. Each holds a descriptor until then.
+  Result<> keep_blob(const Digest& diff_id, BlobImport blob, const std::string& media_type);
 
   // Merges trees, makes all durable, then makes images and tags visible in one transaction. Every
   // diff_id of every image must be here or in the store (ENOENT).

@@ -18,6 +18,7 @@ struct Store::State {
   Fd packs;
   Fd layers;
   Fd trees;
+  Fd blobs;
   std::unique_ptr<Catalog> catalog;
   std::unique_ptr<Index> index;
   std::unique_ptr<ObjectReader> objects;
@@ -30,6 +31,7 @@ struct Store::State {
 std::string recipe_name(const Digest& diff_id);  // in layers/
 std::string layer_tree_name(const Digest& diff_id);
 std::string image_tree_name(const Digest& chain_id);  // in trees/
+std::string blob_name(const Digest& digest);          // in blobs/
 
 // Writes a file whole under `name`: unnamed first, then fsync, then its name. It takes the place of
 // a file of that name, which a dead import may have left. The directory still needs its fsync.

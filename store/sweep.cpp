@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Takes away files that are in the way of nobody: what imports and collections left that were
-// killed. A pack that is being written is locked by its writer until the catalogue has it; recipes
-// and trees have names only while their import holds commit.lock.
+// killed. A pack that is being written is locked by its writer until the catalogue has it; recipes,
+// trees and blobs have names only while their import holds commit.lock.
 #include <sys/file.h>
 
 #include <set>
@@ -29,7 +29,7 @@ Result<> remove_unlisted(const Fd& directory, const std::set<std::string>& liste
   return {};
 }
 
-// Recipes and trees, unless an import is about to commit some: the next sweep will do.
+// Recipes, trees and blobs, unless an import is about to commit some: the next sweep will do.
 Result<> sweep_layers(const Store::State& state) {
   Fd lock = TRY(state.open_commit_lock());
   if (!sys::flock(lock, LOCK_EX | LOCK_NB)) return {};
@@ -40,6 +40,12 @@ Result<> sweep_layers(const Store::State& state) {
     listed.insert(layer_tree_name(layer.diff_id));
   }
   TRY(remove_unlisted(state.layers, listed));
+  listed.clear();
+  for (const LayerRecord& layer : layers) {
+    if (layer.blob_kept) listed.insert(blob_name(layer.blob_digest));
+  }
+  TRY(remove_unlisted(state.blobs, listed));
+
   listed.clear();
   auto images = TRY(state.catalog->images());
   for (const ImageRecord& image : images) listed.insert(image_tree_name(image.chain_id));

@@ -24,6 +24,12 @@ Result<StoreUsage> Store::usage(std::span<const Digest> kept) const {
     PackPlan plan = plan_pack(liveness, pack, *status);
     usage.reclaimable_bytes += plan.disk_bytes - plan.bytes_after();
   }
+  auto records = TRY(state_->catalog->layers());
+  for (const LayerRecord& layer : records) {
+    if (!layer.blob_kept || layers.contains(layer.diff_id)) continue;
+    auto status = sys::stat_at(state_->blobs, blob_name(layer.blob_digest).c_str());
+    if (status) usage.reclaimable_bytes += static_cast<uint64_t>(status->st_blocks) * 512;
+  }
   return usage;
 }
 

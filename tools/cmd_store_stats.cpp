@@ -15,10 +15,10 @@ class StoreStatsAction : public Action {
     auto* engine = TRY(context.engine());
     auto* store = TRY(engine->store());
     auto sizes = TRY(store->sizes());
-    std::string text = table(
-        {{"IMAGES", "LAYERS", "PACKS", "TAR SIZE", "PACK SIZE"},
-         {std::to_string(sizes.images), std::to_string(sizes.layers), std::to_string(sizes.packs),
-          human_size(sizes.tar_bytes), human_size(sizes.pack_bytes)}});
+    std::string text = table({{"IMAGES", "LAYERS", "PACKS", "TAR SIZE", "PACK SIZE", "BLOB SIZE"},
+                              {std::to_string(sizes.images), std::to_string(sizes.layers),
+                               std::to_string(sizes.packs), human_size(sizes.tar_bytes),
+                               human_size(sizes.pack_bytes), human_size(sizes.blob_bytes)}});
     std::fputs(text.c_str(), stdout);
     return 0;
   }

@@ -33,6 +33,13 @@ class CrashTest : public StoreTest {
     Import import = TRY(store.begin_import());
     TRY(add(import, low_));
     TRY(add(import, high_));
+    bool kept = TRY(import.has_blob(high_.diff_id()));
+    if (!kept) {
+      BlobImport blob = TRY(import.begin_blob());
+      TRY(blob.write(std::as_bytes(std::span(blob_))));
+      blob.finish();
+      TRY(import.keep_blob(high_.diff_id(), std::move(blob), "a layer's type"));
+    }
     Tag tag{"docker.io/library/x:latest", image_.id};
     return import.commit(std::span(&image_, 1), std::span(&tag, 1));
   }
@@ -53,6 +60,13 @@ class CrashTest : public StoreTest {
     if (!found) return false;
     EXPECT_EQ(tar_of(low_.diff_id()), low_.tar());
     EXPECT_EQ(tar_of(high_.diff_id()), high_.tar());
+    std::string blob;
+    auto layer = must(store().layer(high_.diff_id()));
+    must(store().write_layer_blob(*layer, [&](std::span<const std::byte> piece) -> Result<> {
+      blob.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+      return {};
+    }));
+    EXPECT_EQ(blob, blob_);
     Tree tree = must(store().open_image_tree(image_.chain_id));
     EXPECT_EQ(names_of(tree), (std::vector<std::string>{"/big", "/more", "/shared"}));
     return true;
@@ -61,6 +75,7 @@ class CrashTest : public StoreTest {
   SampleLayer before_;
   SampleLayer low_;
   SampleLayer high_;
+  const std::string blob_ = content_of(40000, 5);  // what high_ is compressed
   ImageRecord image_;
 };
 
@@ -78,11 +93,13 @@ TEST_F(CrashTest, AnImportKilledAtAnyCallIsWholeOrAbsent) {
     // Two layers with recipe and tree, and the one from before; no file of the dead import.
     EXPECT_EQ(names_in("layers").size(), 6u);
     EXPECT_EQ(names_in("trees").size(), 2u);
+    EXPECT_EQ(names_in("blobs").size(), 1u);
     EXPECT_LE(names_in("packs").size(), 2u);
     if (!killed || HasFailure()) break;
     must(store().remove_image(image_.id));
     must(store().collect({}));
     ASSERT_EQ(names_in("layers").size(), 2u);
+    ASSERT_EQ(names_in("blobs").size(), 0u);
     ASSERT_EQ(names_in("packs").size(), 1u);
   }
   EXPECT_GT(invisible, 20);  // else the calls were not seen
