@@ -68,19 +68,18 @@ Result<PlainArchive> open_plain(const store::Store& store, Fd archive) {
 }  // namespace
 
 Result<std::vector<Loaded>> load_archive(store::Store& store, Fd archive, const Progress& progress,
-                                         std::string_view default_repository) {
+                                         const LoadOptions& options) {
   PlainArchive plain = TRY(open_plain(store, std::move(archive)));
   auto source = TRY(ArchiveSource::index(plain.file, plain.bytes));
-  auto plan = TRY(make_plan(source, default_repository));
-  return load_plan(store, source, plan, progress);
+  auto plan = TRY(make_plan(source, options.default_repository));
+  return load_plan(store, source, plan, progress, options.keep_blobs);
 }
 
 Result<std::vector<Loaded>> load_layout(store::Store& store, const Fd& directory,
-                                        const Progress& progress,
-                                        std::string_view default_repository) {
+                                        const Progress& progress, const LoadOptions& options) {
   DirectorySource source(directory);
-  auto plan = TRY(make_plan(source, default_repository));
-  return load_plan(store, source, plan, progress);
+  auto plan = TRY(make_plan(source, options.default_repository));
+  return load_plan(store, source, plan, progress, options.keep_blobs);
 }
 
 }  // namespace lyr::image

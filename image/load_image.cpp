@@ -5,31 +5,15 @@
 
 #include "image/apply_layer.h"
 #include "image/decode.h"
+#include "image/manifest.h"
 #include "image/pipelined_source.h"
 
 namespace lyr::image {
 namespace {
 
 constexpr size_t verify_block_bytes = 512 << 10;
-constexpr uint64_t progress_step_bytes = 1 << 20;
 
-// Tells the caller how far the input is read; from the thread that reads.
-class ProgressMeter {
- public:
-  ProgressMeter(const Progress& report, uint64_t total) : report_(report), total_(total) {}
-  void add(uint64_t bytes) {
-    uint64_t before = done_.fetch_add(bytes);
-    uint64_t now = before + bytes;
-    bool step = before / progress_step_bytes != now / progress_step_bytes || now == total_;
-    if (report_ && step) report_(now, total_);
-  }
-
- private:
-  const Progress& report_;
-  uint64_t total_;
-  std::atomic<uint64_t> done_ = 0;
-};
-
+// Tells how far the input is read, from the thread that reads.
 class MeteredReader final : public ByteReader {
  public:
   MeteredReader(std::unique_ptr<ByteReader> inner, ProgressMeter& meter)
@@ -43,6 +27,22 @@ class MeteredReader final : public ByteReader {
  private:
   std::unique_ptr<ByteReader> inner_;
   ProgressMeter& meter_;
+};
+
+// Keeps what passes.
+class KeepingReader final : public ByteReader {
+ public:
+  KeepingReader(std::unique_ptr<ByteReader> inner, store::BlobImport& blob)
+      : inner_(std::move(inner)), blob_(blob) {}
+  Result<size_t> read(std::span<std::byte> data) override {
+    size_t count = TRY(inner_->read(data));
+    TRY(blob_.write(data.first(count)));
+    return count;
+  }
+
+ private:
+  std::unique_ptr<ByteReader> inner_;
+  store::BlobImport& blob_;
 };
 
 // A layer file being read: digested as it is, and decompressed.
@@ -73,10 +73,18 @@ Result<> check_tar(const PlannedLayer& layer, const Digest& diff_id) {
                               layer.diff_id.text() + " (damaged)");
 }
 
+// What the manifest says the file is, unless that is plainly something else.
+std::string media_type_of(const PlannedLayer& layer, Compression compression) {
+  std::string ending = compression == Compression::gzip ? "gzip" : "zstd";
+  bool said = media_kind(layer.media_type) == MediaKind::layer;
+  return said && layer.media_type.ends_with(ending) ? layer.media_type
+                                                    : std::string(oci_layer_type) + "+" + ending;
+}
+
 class Loader {
  public:
-  Loader(store::Import& import, const BlobSource& source, ProgressMeter& meter)
-      : import_(import), source_(source), meter_(meter) {}
+  Loader(store::Import& import, const BlobSource& source, ProgressMeter& meter, bool keep_blobs)
+      : import_(import), source_(source), meter_(meter), keep_blobs_(keep_blobs) {}
 
   Result<> add(const PlannedLayer& layer) {
     bool known = TRY(import_.has_layer(layer.diff_id));
@@ -89,11 +97,12 @@ class Loader {
                                   std::to_string(layer.bytes));
     }
     // What is here is checked by its own digest whenever it is read: it takes nothing of the file.
-    if (known) {
+    bool keep = TRY(wants_blob(layer));
+    if (known && !keep) {
       meter_.add(*size);
       return {};
     }
-    auto outcome = import_layer(layer, *size);
+    auto outcome = known ? import_blob(layer, *size) : import_layer(layer, *size, keep);
     if (outcome) return {};
     // A damaged file shows in many ways. Which one is luck; that its digest is wrong is the cause.
     bool content = outcome.error().code == EBADMSG || outcome.error().code == EFBIG;
@@ -112,11 +121,24 @@ class Loader {
     return Failure(std::move(error));
   }
 
-  Result<OpenLayer> open(const PlannedLayer& layer) {
+  // Whether the file is to be kept: the recipe gives a tar that is not compressed.
+  Result<bool> wants_blob(const PlannedLayer& layer) {
+    if (!keep_blobs_) return false;
+    bool kept = TRY(import_.has_blob(layer.diff_id));
+    if (kept) return false;
+    auto file = TRY(source_.open(layer.file));
+    auto decoded = TRY(open_decoded(std::move(file)));
+    return decoded.compression != Compression::none;
+  }
+
+  // What is read goes to `blob` as well, where there is one.
+  Result<OpenLayer> open(const PlannedLayer& layer, store::BlobImport* blob = nullptr) {
     OpenLayer opened;
     auto file = TRY(source_.open(layer.file));
-    auto metered = std::make_unique<MeteredReader>(std::move(file), meter_);
-    auto digested = std::make_unique<DigestReader>(std::move(metered));
+    std::unique_ptr<ByteReader> input = std::make_unique<MeteredReader>(std::move(file), meter_);
+    if (blob != nullptr) input = std::make_unique<KeepingReader>(std::move(input), *blob);
+    auto digested = std::make_unique<DigestReader>(std::move(input));
+    if (blob != nullptr) digested->stop();  // it has a digest of its own
     opened.file = digested.get();
     auto decoded = TRY(open_decoded(std::move(digested)));
     opened.reader = std::move(decoded.reader);
@@ -124,9 +146,28 @@ class Loader {
     return opened;
   }
 
+  static Result<> read_to_end(ByteReader& reader) {
+    std::vector<std::byte> block(verify_block_bytes);
+    while (true) {
+      size_t count = TRY(reader.read(block));
+      if (count == 0) return {};
+    }
+  }
+
+  // The layer is here, its blob is not: that it is this layer's is to be seen first.
+  Result<> import_blob(const PlannedLayer& layer, uint64_t bytes) {
+    store::BlobImport blob = TRY(import_.begin_blob());
+    OpenLayer opened = TRY(open(layer, &blob));
+    DigestReader tar(std::move(opened.reader));
+    TRY(read_to_end(tar));
+    TRY(check_file(layer, bytes, blob.finish()));
+    TRY(check_tar(layer, tar.finish()));
+    return import_.keep_blob(layer.diff_id, std::move(blob),
+                             media_type_of(layer, opened.compression));
+  }
+
   // Whether the file is what it should be.
   Result<> verify(const PlannedLayer& layer) {
-    std::vector<std::byte> block(verify_block_bytes);
     OpenLayer opened;
     std::unique_ptr<DigestReader> whole;
     if (layer.digest) {
@@ -137,18 +178,17 @@ class Loader {
       opened = TRY(open(layer));
       whole = std::make_unique<DigestReader>(std::move(opened.reader));
     }
-    while (true) {
-      size_t count = TRY(whole->read(block));
-      if (count == 0) break;
-    }
+    TRY(read_to_end(*whole));
     if (layer.digest) return check_file(layer, whole->count(), whole->finish());
     return check_tar(layer, whole->finish());
   }
 
   // The store itself checks that what it keeps gives the tar of `diff_id`, so only a file that is
   // not that tar needs a digest of its own.
-  Result<> import_layer(const PlannedLayer& planned, uint64_t bytes) {
-    OpenLayer opened = TRY(open(planned));
+  Result<> import_layer(const PlannedLayer& planned, uint64_t bytes, bool keep) {
+    std::optional<store::BlobImport> blob;
+    if (keep) blob = TRY(import_.begin_blob());
+    OpenLayer opened = TRY(open(planned, keep ? &*blob : nullptr));
     bool is_tar = opened.compression == Compression::none;
     bool digested = planned.digest && (!is_tar || *planned.digest != planned.diff_id);
     DigestReader& file = *opened.file;
@@ -163,7 +203,9 @@ class Loader {
     }
     store::LayerImport layer = TRY(import_.begin_layer());
     LayerTotals totals = TRY(apply_layer(*tar, layer));
-    if (digested) TRY(check_file(planned, bytes, file.finish()));
+    if (keep || digested) {
+      TRY(check_file(planned, bytes, keep ? blob->finish() : file.finish()));
+    }
     store::LayerRecord record;
     record.diff_id = planned.diff_id;
     record.tar_bytes = totals.tar_bytes;
@@ -174,12 +216,16 @@ class Loader {
       record.blob_bytes = bytes;
       record.blob_media_type = planned.media_type;
     }
-    return layer.finish(record);
+    TRY(layer.finish(record));
+    if (!keep) return {};
+    return import_.keep_blob(planned.diff_id, std::move(*blob),
+                             media_type_of(planned, opened.compression));
   }
 
   store::Import& import_;
   const BlobSource& source_;
   ProgressMeter& meter_;
+  bool keep_blobs_;
 };
 
 store::ImageRecord record_of(const PlannedImage& image, uint64_t content_bytes) {
@@ -210,11 +256,11 @@ Result<uint64_t> total_bytes(const BlobSource& source, const Plan& plan) {
 }  // namespace
 
 Result<std::vector<Loaded>> load_plan(store::Store& store, const BlobSource& source,
-                                      const Plan& plan, const Progress& progress) {
+                                      const Plan& plan, const Progress& progress, bool keep_blobs) {
   uint64_t total = TRY(total_bytes(source, plan));
   ProgressMeter meter(progress, total);
   store::Import import = TRY(store.begin_import());
-  Loader loader(import, source, meter);
+  Loader loader(import, source, meter, keep_blobs);
   std::set<std::pair<std::string, Digest>> done;
   std::vector<store::ImageRecord> records;
   std::vector<store::Tag> tags;

@@ -3,7 +3,6 @@
 // images become visible in one commit.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <vector>
 
@@ -15,6 +14,6 @@
 namespace lyr::image {
 
 Result<std::vector<Loaded>> load_plan(store::Store& store, const BlobSource& source,
-                                      const Plan& plan, const Progress& progress);
+                                      const Plan& plan, const Progress& progress, bool keep_blobs);
 
 }  // namespace lyr::image

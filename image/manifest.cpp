@@ -11,15 +11,18 @@
 namespace lyr::image {
 namespace {
 
+constexpr const char* docker_manifest_type = "application/vnd.docker.distribution.manifest.v2+json";
+constexpr const char* docker_config_type = "application/vnd.docker.container.image.v1+json";
+
 using Row = std::pair<std::string_view, MediaKind>;
 constexpr auto media_types = std::to_array<Row>({
-    {"application/vnd.oci.image.index.v1+json", MediaKind::index},
+    {oci_index_type, MediaKind::index},
     {"application/vnd.docker.distribution.manifest.list.v2+json", MediaKind::index},
-    {"application/vnd.oci.image.manifest.v1+json", MediaKind::manifest},
-    {"application/vnd.docker.distribution.manifest.v2+json", MediaKind::manifest},
-    {"application/vnd.oci.image.config.v1+json", MediaKind::config},
-    {"application/vnd.docker.container.image.v1+json", MediaKind::config},
-    {"application/vnd.oci.image.layer.v1.tar", MediaKind::layer},
+    {oci_manifest_type, MediaKind::manifest},
+    {docker_manifest_type, MediaKind::manifest},
+    {oci_config_type, MediaKind::config},
+    {docker_config_type, MediaKind::config},
+    {oci_layer_type, MediaKind::layer},
     {"application/vnd.oci.image.layer.v1.tar+gzip", MediaKind::layer},
     {"application/vnd.oci.image.layer.v1.tar+zstd", MediaKind::layer},
     {"application/vnd.oci.image.layer.nondistributable.v1.tar", MediaKind::layer},
@@ -134,6 +137,17 @@ Result<Manifest> parse_manifest(std::string_view text, std::string_view media_ty
     }
   }
   return manifest;
+}
+
+Result<std::string> manifest_media_type(std::string_view text) {
+  Json json = TRY(parse_json(text, "manifest"));
+  if (!json.is_object()) return bad_json("manifest is not an object");
+  std::string said = TRY(text_field(json, "mediaType"));
+  if (!said.empty()) return said;
+  const Json* config = TRY(object_field(json, "config"));
+  if (config == nullptr) return bad_json("manifest has no config");
+  std::string type = TRY(text_field(*config, "mediaType"));
+  return std::string(type == docker_config_type ? docker_manifest_type : oci_manifest_type);
 }
 
 Result<Index> parse_index(std::string_view text, std::string_view media_type) {

@@ -18,6 +18,11 @@ namespace lyr::image {
 
 constexpr size_t index_manifests_max = 4096;
 
+constexpr const char* oci_index_type = "application/vnd.oci.image.index.v1+json";
+constexpr const char* oci_manifest_type = "application/vnd.oci.image.manifest.v1+json";
+constexpr const char* oci_config_type = "application/vnd.oci.image.config.v1+json";
+constexpr const char* oci_layer_type = "application/vnd.oci.image.layer.v1.tar";
+
 enum class MediaKind : uint8_t { unknown, index, manifest, config, layer };
 MediaKind media_kind(std::string_view media_type);
 
@@ -42,6 +47,11 @@ struct Manifest {
   std::vector<Descriptor> layers;
 };
 
+// The annotations of descriptors in a layout's index that name an image: containerd's with the
+// whole name; the image-spec's with a tag alone, or (podman) the whole name, too.
+constexpr const char* containerd_name_annotation = "io.containerd.image.name";
+constexpr const char* ref_name_annotation = "org.opencontainers.image.ref.name";
+
 struct Index {
   std::vector<Descriptor> manifests;
 };
@@ -49,6 +59,8 @@ struct Index {
 // `media_type`: what the descriptor that led here says it is; empty for a layout's index.json.
 // EBADMSG with the reason as the subject.
 Result<Manifest> parse_manifest(std::string_view text, std::string_view media_type);
+// What a manifest is that nothing led to: its own mediaType, or what its config's type implies.
+Result<std::string> manifest_media_type(std::string_view text);
 Result<Index> parse_index(std::string_view text, std::string_view media_type);
 // The oci-layout file: EPROTONOSUPPORT for a version this reader does not know.
 Result<> check_layout_version(std::string_view text);

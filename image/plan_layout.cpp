@@ -10,16 +10,14 @@
 namespace lyr::image {
 namespace {
 
-constexpr const char* containerd_name = "io.containerd.image.name";
-constexpr const char* layout_ref_name = "org.opencontainers.image.ref.name";
 constexpr size_t documents_max = 16384;  // that one load reads
 
 std::string blob_file(const Digest& digest) { return "blobs/sha256/" + digest.hex(); }
 
 std::optional<std::string> tag_of(const Descriptor& descriptor, std::string_view repository) {
-  auto name = descriptor.annotations.find(containerd_name);
+  auto name = descriptor.annotations.find(containerd_name_annotation);
   if (name != descriptor.annotations.end()) return tag_name(name->second);
-  name = descriptor.annotations.find(layout_ref_name);
+  name = descriptor.annotations.find(ref_name_annotation);
   if (name == descriptor.annotations.end()) return std::nullopt;
   bool full = name->second.find_first_of("/:@") != std::string::npos;
   if (full) return tag_name(name->second);

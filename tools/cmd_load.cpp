@@ -27,6 +27,8 @@ class LoadAction : public Action {
   void define(CLI::App& app) override {
     app.add_option("-i,--input", input_, "The archive; - or none: standard input")
         ->type_name("FILE");
+    app.add_flag("--keep-blob", keep_blobs_,
+                 "Keep compressed layers as they came, too, so that save gives them again");
     app.add_flag("-q,--quiet", quiet_, "No progress");
     app.add_option("directory", directory_, "");
   }
@@ -56,22 +58,25 @@ class LoadAction : public Action {
  private:
   Result<std::vector<image::Loaded>> load(store::Store& store,
                                           const image::Progress& progress) const {
+    image::LoadOptions options{.keep_blobs = keep_blobs_};
     std::string path = directory_.empty() ? input_ : directory_;
     if (path.empty() || path == "-") {
       Fd input = TRY(sys::dup(sys::standard_input()));
-      return image::load_archive(store, std::move(input), progress);
+      return image::load_archive(store, std::move(input), progress, options);
     }
     Fd file = TRY(about(sys::open(path.c_str(), O_RDONLY), path));
     auto status = TRY(sys::stat(file));
     std::string repository = repository_of(path);
+    options.default_repository = repository;
     auto loaded = S_ISDIR(status.st_mode)
-                      ? image::load_layout(store, file, progress, repository)
-                      : image::load_archive(store, std::move(file), progress, repository);
+                      ? image::load_layout(store, file, progress, options)
+                      : image::load_archive(store, std::move(file), progress, options);
     return about(std::move(loaded), path);
   }
 
   std::string input_;
   std::string directory_;
+  bool keep_blobs_ = false;
   bool quiet_ = false;
 };
 
