@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "base/result.h"
 #include "engine/tree_copy.h"
 #include "image/config.h"
+#include "image/save.h"
 #include "sandbox/spec.h"
 #include "store/store.h"
 #include "unionfs/unionfs.h"
@@ -181,6 +183,10 @@ class Engine {
 
   // Images by name, id or unique id prefix; ENOENT says what to do.
   Result<store::ImageRecord> find_image(std::string_view reference);
+  // What people mean who save these, by docker's rules: a name is that image under that name, a
+  // repository without a tag all images it has, and an id an image without a name. In the order
+  // given, each image once.
+  Result<std::vector<image::ImageToSave>> images_to_save(std::span<const std::string> references);
   // EBUSY names the containers that use it, unless `force`. Returns what was done: "Untagged: x",
   // "Deleted: sha256:…".
   Result<std::vector<std::string>> remove_image(std::string_view reference, bool force);

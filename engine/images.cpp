@@ -47,6 +47,27 @@ std::vector<std::string> names_of(const std::vector<store::Tag>& tags, const Dig
   return names;
 }
 
+// A name's tag, or all tags of a repository that is named without one.
+std::vector<store::Tag> tags_meant(const std::vector<store::Tag>& tags, std::string_view text) {
+  std::vector<store::Tag> meant;
+  auto reference = image::parse_reference(text);
+  if (!reference || reference->digest) return meant;
+  bool bare = !text.ends_with(":" + reference->tag);
+  std::string repository = reference->registry + "/" + reference->repository + ":";
+  for (const store::Tag& tag : tags) {
+    bool fits = bare ? tag.name.starts_with(repository) : tag.name == reference->canonical();
+    if (fits) meant.push_back(tag);
+  }
+  return meant;
+}
+
+void add_tag(std::vector<image::ImageToSave>& images, const Digest& id, const std::string& tag) {
+  auto image = std::ranges::find(images, id, &image::ImageToSave::id);
+  if (image == images.end()) image = images.insert(images.end(), {.id = id, .tags = {}});
+  bool known = tag.empty() || std::ranges::find(image->tags, tag) != image->tags.end();
+  if (!known) image->tags.push_back(tag);
+}
+
 }  // namespace
 
 Result<store::ImageRecord> Engine::find_image(std::string_view reference) {
@@ -58,6 +79,21 @@ Result<store::ImageRecord> Engine::find_image(std::string_view reference) {
                                    " (load one with lyr load; lyr images lists what is here)");
   }
   return std::move(*found);
+}
+
+Result<std::vector<image::ImageToSave>> Engine::images_to_save(
+    std::span<const std::string> references) {
+  auto* images = TRY(store());
+  auto tags = TRY(images->tags());
+  std::vector<image::ImageToSave> wanted;
+  for (const std::string& reference : references) {
+    auto named = tags_meant(tags, reference);
+    for (const store::Tag& tag : named) add_tag(wanted, tag.image, tag.name);
+    if (!named.empty()) continue;
+    auto record = TRY(find_image(reference));
+    add_tag(wanted, record.id, "");
+  }
+  return wanted;
 }
 
 Result<std::vector<std::string>> Engine::remove_image(std::string_view reference, bool force) {

@@ -70,6 +70,7 @@ TEST(Nearest, OneSlipOrTwo) {
 TEST(ShortForm, DockersGroups) {
   EXPECT_EQ(short_form({"image", "ls", "-q"}), (Words{"images", "-q"}));
   EXPECT_EQ(short_form({"image", "rm", "x"}), (Words{"rmi", "x"}));
+  EXPECT_EQ(short_form({"image", "save", "-o", "f", "x"}), (Words{"save", "-o", "f", "x"}));
   EXPECT_EQ(short_form({"container", "ls"}), Words{"ps"});
   EXPECT_EQ(short_form({"container", "rm", "x"}), (Words{"rm", "x"}));
   EXPECT_EQ(short_form({"run", "image", "ls"}), (Words{"run", "image", "ls"}));
