@@ -81,6 +81,15 @@ void Liveness::mark(const ObjectId& object) {
   if (!found) ++missing_;
 }
 
+bool Liveness::has_key(const ObjectId& object) const {
+  for (size_t at = place_of(object.xxh3_low); slots_[at].entry != 0;
+       at = (at + 1) & (slots_.size() - 1)) {
+    const PackFooterEntry& entry = entries_[slots_[at].entry - 1];
+    if (entry.xxh3_low == object.xxh3_low && entry.xxh3_high == object.xxh3_high) return true;
+  }
+  return false;
+}
+
 void Liveness::mark(const Recipe& recipe) {
   size_t count = recipe.object_count();
   references_ += count;

@@ -39,6 +39,7 @@ class Liveness {
     return std::span(entries_).subspan(pack.first, pack.count);
   }
   bool live(const PackObjects& pack, size_t index) const { return live_[pack.first + index] != 0; }
+  bool has_key(const ObjectId& object) const;
   uint64_t references() const { return references_; }  // that were marked, each time counted
   uint64_t missing() const { return missing_; }        // of those, with no object in any pack
 

@@ -88,6 +88,30 @@ struct CollectReport {
   uint64_t bytes_after = 0;   // in a dry run: at most, packs alone
 };
 
+struct ScrubOptions {
+  // Damaged frames whose object has another copy, or that nobody needs, no longer count; what can
+  // be read of packs without a footer goes to new ones.
+  bool mend = false;
+  // Called now and then with the bytes of frames that were read, and are to be; from any thread,
+  // one at a time.
+  std::function<void(uint64_t done_bytes, uint64_t total_bytes)> progress;
+};
+
+struct Damage {
+  std::string what;            // "packs/….pack at 4096: damaged frame"
+  std::vector<Digest> images;  // that need it
+};
+
+struct ScrubReport {
+  uint64_t packs = 0;
+  uint64_t objects = 0;
+  uint64_t bytes = 0;  // of frames
+  uint64_t layers = 0;
+  uint64_t images = 0;
+  uint64_t mended = 0;         // damaged frames and packs that no longer count
+  std::vector<Damage> damage;  // empty: all is as it should be
+};
+
 // What a store takes on disk, and how much of it is for images that are not among some.
 struct StoreUsage {
   uint64_t disk_bytes = 0;
@@ -135,6 +159,8 @@ class Store {
   // what a running import builds on is left alone. Waits for another collection. EUCLEAN: a
   // layer's recipe is damaged, so that nobody knows what it needs; nothing was removed.
   Result<CollectReport> collect(const CollectOptions& options);
+  // Reads and checks all there is, on every CPU, beside whatever else runs.
+  Result<ScrubReport> scrub(const ScrubOptions& options);
   // `kept`: the images that are to stay.
   Result<StoreUsage> usage(std::span<const Digest> kept) const;
 
