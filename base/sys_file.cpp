@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/sys_file.h"
 
+#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -87,6 +88,11 @@ Result<Fd> open_beneath(const Fd& dir, const char* path, int flags, mode_t mode)
 
 Result<Fd> open_in_root(const Fd& dir, const char* path, int flags, mode_t mode) {
   return open_resolved(dir, path, flags, mode, RESOLVE_IN_ROOT);
+}
+
+Result<Fd> open_no_links(const Fd& dir, const char* path, int flags) {
+  return open_resolved(dir, path, flags, 0,
+                       RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
 }
 
 Result<Fd> reopen(const Fd& fd, int flags) {
@@ -318,6 +324,10 @@ Result<size_t> copy_file_range(const Fd& from, uint64_t from_offset, const Fd& t
   auto out = static_cast<off64_t>(to_offset);
   auto call = [&] { return ::copy_file_range(from.get(), &in, to.get(), &out, length, 0); };
   return count(retry(call), "copy_file_range");
+}
+
+Result<> clone_content(const Fd& from, const Fd& to) {
+  return check(retry([&] { return ::ioctl(to.get(), FICLONE, from.get()); }), "FICLONE");
 }
 
 Result<> flock(const Fd& fd, int operation) {

@@ -30,6 +30,9 @@ Result<Fd> open_at(const Fd& dir, const char* path, int flags, mode_t mode = 0);
 Result<Fd> open_beneath(const Fd& dir, const char* path, int flags, mode_t mode = 0);
 // openat2 with RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS: `dir` is "/" to every link and "..".
 Result<Fd> open_in_root(const Fd& dir, const char* path, int flags, mode_t mode = 0);
+// open_beneath that follows no symlink (ELOOP) and enters no mount (EXDEV); with O_PATH |
+// O_NOFOLLOW the last name may be a symlink, and is what is opened.
+Result<Fd> open_no_links(const Fd& dir, const char* path, int flags);
 // A new open file description of what an O_PATH (or any) fd refers to, through /proc/self/fd.
 Result<Fd> reopen(const Fd& fd, int flags);
 // A second descriptor of the same open file, the lowest free number from `from` on.
@@ -102,6 +105,8 @@ Result<> fallocate(const Fd& fd, int mode, uint64_t offset, uint64_t length);
 Result<uint64_t> seek(const Fd& fd, uint64_t offset, int whence);
 Result<size_t> copy_file_range(const Fd& from, uint64_t from_offset, const Fd& to,
                                uint64_t to_offset, size_t length);
+// Makes `to` share all of the content of `from` (FICLONE), where the file system can.
+Result<> clone_content(const Fd& from, const Fd& to);
 // LOCK_SH, LOCK_EX, LOCK_UN, with LOCK_NB: EWOULDBLOCK when held by another.
 Result<> flock(const Fd& fd, int operation);
 // An open file description's lock on one byte of the file (F_OFD_SETLK), which need not exist.

@@ -21,7 +21,7 @@
 #include "image/save.h"
 #include "sandbox/spec.h"
 #include "store/store.h"
-#include "unionfs/unionfs.h"
+#include "unionfs/changes.h"
 
 namespace lyr::engine {
 

@@ -12,7 +12,7 @@
 #include "engine/make_spec.h"
 #include "engine/reconcile.h"
 #include "sandbox/sandbox.h"
-#include "unionfs/unionfs.h"
+#include "unionfs/changes.h"
 
 namespace lyr::engine {
 namespace {

@@ -47,8 +47,7 @@ Result<> run(const Roots& roots, const ContainerDirectory& directory, const Dige
   auto store = TRY(store::Store::open(store_directory(roots)));
   auto tree = TRY(store.open_image_tree(chain_id));
   unionfs::Options options;
-  options.store = &store;
-  options.tree = &tree;
+  options.lower = unionfs::lower_from_tree(store, tree);
   options.upper = TRY(sys::open_at(directory.persistent, "upper", O_RDONLY | O_DIRECTORY));
   options.work = TRY(sys::open_at(directory.persistent, "work", O_RDONLY | O_DIRECTORY));
   if (map.single) options.ownership = unionfs::Ownership::in_xattr;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // docker diff's list, from the upper directory alone: in O(changes), whatever the size of the
 // image.
+#include "unionfs/changes.h"
+
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -9,7 +11,6 @@
 #include "base/sys_file.h"
 #include "unionfs/format.h"
 #include "unionfs/lower.h"
-#include "unionfs/unionfs.h"
 #include "unionfs/upper.h"
 
 namespace lyr::unionfs {

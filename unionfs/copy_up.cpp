@@ -2,11 +2,10 @@
 // Copy-up: an object of the lower side gets its place in the upper one. It is made whole in the
 // work directory and then given its name (all its names, for a file that has several), so that no
 // crash leaves half of it in sight.
-#include <sys/sysmacros.h>
-
 #include <algorithm>
 
 #include "base/sys_file.h"
+#include "unionfs/copy_file.h"
 #include "unionfs/union.h"
 
 namespace lyr::unionfs {
@@ -17,37 +16,47 @@ constexpr size_t copy_bytes = 1 << 20;
 }  // namespace
 
 Result<> Union::copy_attributes(Ino ino, const char* name) {
-  store::TreeAttr attr = lower_->attr(ino);
+  struct stat attr = lower_->status(ino);
   const Fd& work = *upper_.work();
-  bool symlink = S_ISLNK(attr.mode);
-  if (ownership_ == Ownership::real) TRY(sys::chown_at(work, name, attr.uid, attr.gid));
+  bool symlink = S_ISLNK(attr.st_mode);
+  if (ownership_ == Ownership::real) {
+    auto owned = sys::chown_at(work, name, attr.st_uid, attr.st_gid);
+    // Where every owner is shown as one, it matters little which it is.
+    if (!owned && !ids_.squashed()) return owned;
+  }
   Fd object = TRY(sys::open_at(work, name, O_PATH | O_NOFOLLOW));
   if (!symlink) {
-    TRY(sys::chmod_at(work, name, attr.mode & 07777));  // after chown, which takes suid away
-    for (uint32_t i = 0; i < lower_->xattr_count(ino); ++i) {
-      store::TreeXattr xattr = lower_->xattr(ino, i);
-      if (is_internal_xattr(xattr.name)) continue;
-      auto set = sys::set_xattr(object, std::string(xattr.name).c_str(), xattr.value);
+    TRY(sys::chmod_at(work, name, attr.st_mode & 07777));  // after chown, which takes suid away
+    auto names = TRY(lower_->xattr_names(ino));
+    for (const std::string& xattr : names) {
+      if (is_internal_xattr(xattr)) continue;
+      auto value = TRY(lower_->xattr(ino, xattr));
+      auto set = sys::set_xattr(object, xattr.c_str(), value.value_or(""));
       // What the upper's file system or our rights do not allow is lost, as with overlayfs on such
       // a one.
       if (!set && set.error().code != EOPNOTSUPP && set.error().code != EPERM) return set;
     }
-    bool may_mark = S_ISREG(attr.mode) || S_ISDIR(attr.mode) || upper_.format().trusted;
-    if (may_mark) TRY(upper_.set_mark(object, lower_ino_mark, std::to_string(ino)));
+    bool may_mark = S_ISREG(attr.st_mode) || S_ISDIR(attr.st_mode) || upper_.format().trusted;
+    if (may_mark) TRY(upper_.note_number(object, attr.st_ino));
     if (ownership_ == Ownership::in_xattr && may_mark) {
       char mode[16];
-      std::snprintf(mode, sizeof mode, "%o", attr.mode & 07777);
-      std::string owner = std::to_string(attr.uid) + ":" + std::to_string(attr.gid) + ":" + mode;
+      std::snprintf(mode, sizeof mode, "%o", attr.st_mode & 07777);
+      std::string owner =
+          std::to_string(attr.st_uid) + ":" + std::to_string(attr.st_gid) + ":" + mode;
       TRY(sys::set_xattr(object, override_stat_name, owner));
     }
   }
-  struct timespec times[2] = {{static_cast<time_t>(attr.mtime_seconds), attr.mtime_nanoseconds},
-                              {static_cast<time_t>(attr.mtime_seconds), attr.mtime_nanoseconds}};
+  struct timespec times[2] = {attr.st_mtim, attr.st_mtim};
   return sys::utimens_at(work, name, times);
 }
 
 Result<> Union::copy_content(Node& node, const Fd& to) {
-  uint64_t size = lower_->attr(node.lower).size;
+  auto size = static_cast<uint64_t>(lower_->status(node.lower).st_size);
+  auto file = TRY(lower_->file(node.lower));
+  if (file) {
+    TRY(copy_file(*file, to, size));
+    return durable_ ? sys::fdatasync(to) : Result<>();
+  }
   std::vector<std::byte> buffer(std::min<uint64_t>(copy_bytes, size));
   for (uint64_t at = lower_->next_data(node.lower, 0); at < size;) {
     uint64_t end = std::min(lower_->next_hole(node.lower, at), size);
@@ -66,10 +75,10 @@ Result<> Union::copy_content(Node& node, const Fd& to) {
 }
 
 Result<Temporary> Union::build_copy(Node& node, bool with_content) {
-  store::TreeAttr attr = lower_->attr(node.lower);
+  struct stat attr = lower_->status(node.lower);
   Temporary made = upper_.temporary();
   const Fd& work = *upper_.work();
-  switch (attr.mode & S_IFMT) {
+  switch (attr.st_mode & S_IFMT) {
     case S_IFREG: {
       Fd file = TRY(sys::open_at(work, made.name(), O_RDWR | O_CREAT | O_EXCL, 0600));
       if (with_content) TRY(copy_content(node, file));
@@ -79,13 +88,12 @@ Result<Temporary> Union::build_copy(Node& node, bool with_content) {
       TRY(sys::mkdir_at(work, made.name(), 0700));
       break;
     case S_IFLNK: {
-      std::string target(lower_->symlink_target(node.lower));
+      auto target = TRY(lower_->symlink_target(node.lower));
       TRY(sys::symlink_at(target.c_str(), work, made.name()));
       break;
     }
     default:
-      TRY(sys::mknod_at(work, made.name(), attr.mode & S_IFMT,
-                        makedev(attr.device_major, attr.device_minor)));
+      TRY(sys::mknod_at(work, made.name(), attr.st_mode & S_IFMT, attr.st_rdev));
   }
   TRY(copy_attributes(node.lower, made.name()));
   return made;
@@ -94,8 +102,8 @@ Result<Temporary> Union::build_copy(Node& node, bool with_content) {
 // The names under which the union still shows a lower file with several.
 Result<std::vector<Link>> Union::aliases_of(Node& node) {
   std::vector<Link> visible;
-  for (uint32_t i = 0; i < lower_->alias_count(node.lower); ++i) {
-    store::TreeAlias alias = lower_->alias(node.lower, i);
+  auto aliases = TRY(lower_->aliases(node.lower));
+  for (const store::TreeAlias& alias : aliases) {
     Node* directory = TRY(union_directory(alias.directory));
     if (directory == nullptr) continue;
     auto shown = TRY(show(*directory, alias.name));
@@ -155,15 +163,17 @@ Result<> Union::place_copy(Node& node, Temporary copy, const std::vector<Link>& 
 
 Result<> Union::copy_up(Node& node, bool with_content) {
   if (node.in_upper) return {};
+  if (!upper_.present()) return fail(EROFS, "copy-up");
   if (node.type == S_IFDIR) return copy_up_directory(node);
   std::vector<Link> names = node.links;
-  if (lower_->alias_count(node.lower) > 1) names = TRY(aliases_of(node));
+  if (lower_->status(node.lower).st_nlink > 1) names = TRY(aliases_of(node));
   for (const Link& name : names) TRY(copy_up_directory(*name.parent));
   Temporary copy = TRY(build_copy(node, with_content));
   auto status = TRY(sys::stat_at(copy.work(), copy.name()));
   TRY(place_copy(node, std::move(copy), names));
   node.in_upper = true;
-  node.no_xattrs = lower_->xattr_count(node.lower) == 0;
+  auto xattrs = lower_->xattr_names(node.lower);
+  node.no_xattrs = xattrs && xattrs->empty();
   node.upper_ino = status.st_ino;
   nodes_.index(node);
   // Names that nobody had looked up are how the object is reached from now on: a file whose known
@@ -174,6 +184,7 @@ Result<> Union::copy_up(Node& node, bool with_content) {
 
 Result<> Union::copy_up_directory(Node& directory) {
   if (directory.in_upper) return {};
+  if (!upper_.present()) return fail(EROFS, "copy-up");
   if (directory.links.empty()) return fail(ENOENT, "copy-up");
   Link link = directory.links.front();
   TRY(copy_up_directory(*link.parent));
@@ -181,7 +192,8 @@ Result<> Union::copy_up_directory(Node& directory) {
   Temporary copy = TRY(build_copy(directory, true));
   TRY(place_copy(directory, std::move(copy), {link}));
   directory.in_upper = true;
-  directory.no_xattrs = lower_->xattr_count(directory.lower) == 0;
+  auto xattrs = lower_->xattr_names(directory.lower);
+  directory.no_xattrs = xattrs && xattrs->empty();
   return {};
 }
 

@@ -9,24 +9,26 @@ namespace lyr::unionfs {
 namespace {
 
 constexpr std::string_view acl_prefix = "system.posix_acl_";
+constexpr std::string_view fuse_overlayfs_opaque = "user.fuseoverlayfs.opaque";
 constexpr std::string_view label_name = "security.selinux";
 
 std::string_view mark_of(std::string_view name) {
   if (name.starts_with(trusted_prefix)) return name.substr(trusted_prefix.size());
   if (name.starts_with(user_prefix)) return name.substr(user_prefix.size());
+  if (name == fuse_overlayfs_opaque) return opaque_mark;
   return {};
 }
 
 void take_mark(Marks& marks, std::string_view mark, const std::string& value) {
   if (mark == opaque_mark) {
-    marks.opaque = value == "y";
-    marks.file_whiteouts = value == "x";
+    marks.opaque |= value == "y";
+    marks.file_whiteouts |= value == "x";
   } else if (mark == redirect_mark) {
     marks.redirect = value;
   } else if (mark == whiteout_mark) {
     marks.whiteout = true;
-  } else if (mark == lower_ino_mark) {
-    std::from_chars(value.data(), value.data() + value.size(), marks.lower_ino);
+  } else if (mark == lower_number_mark) {
+    std::from_chars(value.data(), value.data() + value.size(), marks.lower_number);
   }
 }
 
@@ -54,7 +56,8 @@ Result<Marks> read_marks(const Fd& fd) {
 
 bool is_internal_xattr(std::string_view name) {
   return name.starts_with(trusted_prefix) || name.starts_with(user_prefix) ||
-         is_unsupported_xattr(name) || name == override_stat_name;
+         name.starts_with(fuse_overlayfs_prefix) || is_unsupported_xattr(name) ||
+         name == override_stat_name;
 }
 
 bool is_unsupported_xattr(std::string_view name) {

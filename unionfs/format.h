@@ -3,12 +3,12 @@
 // read, one is written. What is spelled here is never shown to the container nor settable by it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "base/fd.h"
 #include "base/result.h"
-#include "store/tree.h"
 
 namespace lyr::unionfs {
 
@@ -20,11 +20,14 @@ constexpr std::string_view opaque_mark = "opaque";  // "y"; "x": may hold whiteo
 constexpr std::string_view redirect_mark =
     "redirect";  // the lower directory, absolute or a sibling
 constexpr std::string_view whiteout_mark = "whiteout";  // on an empty file: a whiteout
-constexpr std::string_view lower_ino_mark =
+constexpr std::string_view lower_number_mark =
     "lyr_ino";  // ours: the inode number from before copy-up
 
 // fuse-overlayfs's "uid:gid:mode", for uppers whose owner is one id.
 constexpr const char* override_stat_name = "user.containers.override_stat";
+
+// fuse-overlayfs's own words, which it uses beside overlayfs's: "opaque" counts, the rest does not.
+constexpr std::string_view fuse_overlayfs_prefix = "user.fuseoverlayfs.";
 
 // Where whiteouts may be device nodes and which prefix marks have.
 struct Format {
@@ -39,7 +42,7 @@ struct Marks {
   bool opaque = false;
   bool file_whiteouts = false;  // whiteouts may be files here
   std::string redirect;         // empty: none
-  store::Ino lower_ino = store::no_ino;
+  uint64_t lower_number = 0;    // 0: none
   bool whiteout = false;
   bool others = false;  // there are attributes that are the container's
 };

@@ -76,7 +76,7 @@ Result<Node*> Union::union_directory(Ino lower) {
   Node* parent = TRY(union_directory(lower_->parent(lower)));
   Node* at = nullptr;
   if (parent != nullptr && parent->lower == lower_->parent(lower))
-    at = TRY(child(*parent, lower_name(*lower_, lower)));
+    at = TRY(child(*parent, lower_->name(lower)));
   if (at != nullptr && at->type == S_IFDIR && at->lower == lower) return at;
   if (moved_known_) return nullptr;
   TRY(find_moved());

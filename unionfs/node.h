@@ -72,7 +72,6 @@ struct Node {
 };
 
 constexpr uint64_t root_id = 1;
-constexpr uint64_t upper_ino_base = uint64_t{1} << 40;  // above every lower number
 
 // Not thread-safe: the union's lock guards it.
 class NodeTable {

@@ -50,8 +50,10 @@ Result<struct stat> Union::stat_at(const Place& place) {
 Result<> Union::change_owner(const Place& place, const AttributeChange& change) {
   if (!change.uid && !change.gid) return {};
   if (ownership_ == Ownership::in_xattr) return {};  // there is one owner
-  auto uid = static_cast<uid_t>(change.uid.value_or(UINT32_MAX));
-  auto gid = static_cast<gid_t>(change.gid.value_or(UINT32_MAX));
+  uid_t uid = leave_id;
+  gid_t gid = leave_id;
+  if (change.uid) uid = TRY(ids_.user_on_disk(*change.uid));
+  if (change.gid) gid = TRY(ids_.group_on_disk(*change.gid));
   if (place.open) return sys::chown(*place.open, uid, gid);
   return sys::chown_at(*place.directory, place.name.c_str(), uid, gid, place.flags());
 }
@@ -102,11 +104,9 @@ Result<std::string> Union::get_xattr(uint64_t id, const std::string& name) {
     auto fd = TRY(object(*node));
     return sys::get_xattr(*fd, name.c_str());
   }
-  for (uint32_t i = 0; i < lower_->xattr_count(node->lower); ++i) {
-    store::TreeXattr xattr = lower_->xattr(node->lower, i);
-    if (xattr.name == name) return std::string(xattr.value);
-  }
-  return fail(ENODATA, "getxattr");
+  auto value = TRY(lower_->xattr(node->lower, name));
+  if (!value) return fail(ENODATA, "getxattr");
+  return std::move(*value);
 }
 
 Result<std::vector<std::string>> Union::list_xattrs(uint64_t id) {
@@ -114,9 +114,7 @@ Result<std::vector<std::string>> Union::list_xattrs(uint64_t id) {
   Node* node = TRY(find(id));
   std::vector<std::string> names;
   if (!node->in_upper) {
-    for (uint32_t i = 0; i < lower_->xattr_count(node->lower); ++i) {
-      names.emplace_back(lower_->xattr(node->lower, i).name);
-    }
+    names = TRY(lower_->xattr_names(node->lower));
   } else if (node->type != S_IFLNK && !node->no_xattrs) {
     auto fd = TRY(object(*node));
     names = TRY(sys::list_xattrs(*fd));
@@ -144,11 +142,8 @@ Result<> Union::remove_xattr(uint64_t id, const std::string& name) {
   Node* node = TRY(find(id));
   if (node->type == S_IFLNK) return fail(EPERM, "removexattr");
   if (!node->in_upper) {
-    bool present = false;
-    for (uint32_t i = 0; i < lower_->xattr_count(node->lower); ++i) {
-      present |= lower_->xattr(node->lower, i).name == name;
-    }
-    if (!present) return fail(ENODATA, "removexattr");
+    auto value = TRY(lower_->xattr(node->lower, name));
+    if (!value) return fail(ENODATA, "removexattr");
   }
   TRY(copy_up(*node));
   auto fd = TRY(object(*node));

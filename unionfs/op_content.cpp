@@ -32,8 +32,9 @@ Result<Content> Union::content(Node& node, bool to_write) {
   if (to_write) TRY(copy_up(node));
   Content content;
   if (node.in_upper) {
-    content.upper = TRY(data_fd(node));
+    content.file = TRY(data_fd(node));
   } else {
+    content.file = TRY(lower_->file(node.lower));
     content.lower = node.lower;
   }
   return content;
@@ -47,10 +48,10 @@ Result<Content> Union::locate(uint64_t id, bool to_write) {
 
 Result<size_t> Union::read(uint64_t id, uint64_t offset, std::span<std::byte> data) {
   auto from = TRY(locate(id, false));
-  if (!from.upper) return lower_->read(from.lower, offset, data);
+  if (!from.file) return lower_->read(from.lower, offset, data);
   size_t done = 0;
   while (done < data.size()) {
-    size_t got = TRY(sys::pread(*from.upper, data.subspan(done), offset + done));
+    size_t got = TRY(sys::pread(*from.file, data.subspan(done), offset + done));
     if (got == 0) break;
     done += got;
   }
@@ -60,28 +61,28 @@ Result<size_t> Union::read(uint64_t id, uint64_t offset, std::span<std::byte> da
 Result<size_t> Union::write(uint64_t id, uint64_t offset, std::span<const std::byte> data,
                             WriteFlags flags) {
   auto to = TRY(locate(id, true));
-  if (flags.drop_privileges) TRY(drop_privilege_bits(*to.upper));
+  if (flags.drop_privileges) TRY(drop_privilege_bits(*to.file));
   if (!flags.keep_time) {
-    TRY(sys::pwrite_all(*to.upper, data, offset));
+    TRY(sys::pwrite_all(*to.file, data, offset));
     return data.size();
   }
   std::scoped_lock lock(time_mutex(id));
-  auto before = TRY(sys::stat(*to.upper));
-  TRY(sys::pwrite_all(*to.upper, data, offset));
+  auto before = TRY(sys::stat(*to.file));
+  TRY(sys::pwrite_all(*to.file, data, offset));
   struct timespec times[2] = {{0, UTIME_OMIT}, before.st_mtim};
-  TRY(sys::utimens(*to.upper, times));
+  TRY(sys::utimens(*to.file, times));
   return data.size();
 }
 
 Result<> Union::fallocate(uint64_t id, int mode, uint64_t offset, uint64_t length) {
   auto to = TRY(locate(id, true));
-  return sys::fallocate(*to.upper, mode, offset, length);
+  return sys::fallocate(*to.file, mode, offset, length);
 }
 
 Result<uint64_t> Union::seek(uint64_t id, uint64_t offset, int whence) {
   auto in = TRY(locate(id, false));
-  if (in.upper) return sys::seek(*in.upper, offset, whence);
-  uint64_t size = lower_->attr(in.lower).size;
+  if (in.file) return sys::seek(*in.file, offset, whence);
+  auto size = static_cast<uint64_t>(lower_->status(in.lower).st_size);
   if (offset >= size) return fail(ENXIO, "lseek");
   if (whence == SEEK_HOLE) return std::min(lower_->next_hole(in.lower, offset), size);
   uint64_t data = lower_->next_data(in.lower, offset);
@@ -92,15 +93,14 @@ Result<size_t> Union::copy_range(uint64_t from_id, uint64_t from_offset, uint64_
                                  uint64_t to_offset, size_t length) {
   auto from = TRY(locate(from_id, false));
   auto to = TRY(locate(to_id, true));
-  if (from.upper)
-    return sys::copy_file_range(*from.upper, from_offset, *to.upper, to_offset, length);
+  if (from.file) return sys::copy_file_range(*from.file, from_offset, *to.file, to_offset, length);
   std::vector<std::byte> buffer(std::min(length, copy_bytes));
   size_t done = 0;
   while (done < length) {
     auto piece = std::span(buffer).first(std::min(buffer.size(), length - done));
     size_t got = TRY(lower_->read(from.lower, from_offset + done, piece));
     if (got == 0) break;
-    TRY(sys::pwrite_all(*to.upper, piece.first(got), to_offset + done));
+    TRY(sys::pwrite_all(*to.file, piece.first(got), to_offset + done));
     done += got;
   }
   return done;

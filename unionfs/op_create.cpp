@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "base/sys_file.h"
+#include "unionfs/layer.h"
 #include "unionfs/union.h"
 
 namespace lyr::unionfs {
@@ -22,6 +23,19 @@ Result<Fd> no_descriptor(Result<> made) {
 
 }  // namespace
 
+Result<> Union::check_new_name(std::string_view name) const {
+  if (name.size() > NAME_MAX) return fail(ENAMETOOLONG, "create");
+  if (whiteout_files_ && name.starts_with(whiteout_file_prefix)) return fail(EPERM, "create");
+  return {};
+}
+
+Result<Caller> Union::on_disk(Caller caller) const {
+  auto uid = ids_.user_on_disk(caller.uid);
+  auto gid = ids_.group_on_disk(caller.gid);
+  if (!uid || !gid) return fail(EOVERFLOW, "create");  // as the kernel says of ids it cannot store
+  return Caller{*uid, *gid};
+}
+
 // The new object's owner is the caller; a set-group-id directory passes its group on, and the bit
 // to directories. Mostly the kernel has made it like that already.
 Result<struct stat> Union::dress(const Fd& where, const char* name, const Fd& file,
@@ -31,7 +45,8 @@ Result<struct stat> Union::dress(const Fd& where, const char* name, const Fd& fi
   bool changed = false;
   bool inherits = (creation.parent.st_mode & S_ISGID) != 0;
   uint32_t gid = inherits ? creation.parent.st_gid : creation.caller.gid;
-  bool owned = status.st_uid == creation.caller.uid && status.st_gid == gid;
+  bool owned = (creation.caller.uid == leave_id || status.st_uid == creation.caller.uid) &&
+               (gid == leave_id || status.st_gid == gid);
   if (ownership_ == Ownership::real && !owned) {
     TRY(sys::chown_at(where, name, creation.caller.uid, gid));
     changed = true;
@@ -77,7 +92,7 @@ Result<Union::Made> Union::make_over(const Fd& directory, const char* name,
 template <class Make>
 Result<Found> Union::create(uint64_t parent, std::string_view name, Caller caller, uint32_t mode,
                             Make make) {
-  if (name.size() > NAME_MAX) return fail(ENAMETOOLONG, "create");
+  TRY(check_new_name(name));
   std::scoped_lock lock(mutex_);
   Node* directory = TRY(find_directory(parent));
   auto shown = TRY(show(*directory, name));
@@ -88,7 +103,7 @@ Result<Found> Union::create(uint64_t parent, std::string_view name, Caller calle
   auto fd = TRY(directory_fd(*directory));
   std::string text(name);
   Creation creation;
-  creation.caller = caller;
+  creation.caller = TRY(on_disk(caller));
   creation.mode = mode;
   creation.parent = TRY(sys::stat(*fd));
   bool over_whiteout = directory->directory->names.contains(name);
@@ -109,7 +124,7 @@ Node& Union::adopt(Made made) {
   node.in_upper = true;
   node.no_xattrs = true;
   node.upper_ino = made.status.st_ino;
-  node.ino = upper_ino_base + made.status.st_ino;
+  node.ino = lower_->upper_number(made.status.st_dev, made.status.st_ino);
   if (node.type == S_IFDIR) {
     node.directory = std::make_unique<DirectoryState>();
     node.directory->loaded = true;
@@ -148,7 +163,7 @@ Result<Found> Union::symlink(uint64_t parent, std::string_view name, const char*
 }
 
 Result<Found> Union::link(uint64_t id, uint64_t parent, std::string_view name) {
-  if (name.size() > NAME_MAX) return fail(ENAMETOOLONG, "link");
+  TRY(check_new_name(name));
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
   Node* directory = TRY(find_directory(parent));
@@ -187,8 +202,9 @@ Result<Found> Union::tmpfile(uint64_t parent, uint32_t mode, Caller caller) {
   auto fd = TRY(directory_fd(*directory));
   auto status = TRY(sys::stat(*fd));
   Fd file = TRY(sys::open_unnamed(*upper_.work(), O_RDWR, 0600));
-  uint32_t gid = (status.st_mode & S_ISGID) != 0 ? status.st_gid : caller.gid;
-  if (ownership_ == Ownership::real) TRY(sys::chown_at(file, "", caller.uid, gid, AT_EMPTY_PATH));
+  Caller owner = TRY(on_disk(caller));
+  uint32_t gid = (status.st_mode & S_ISGID) != 0 ? status.st_gid : owner.gid;
+  if (ownership_ == Ownership::real) TRY(sys::chown_at(file, "", owner.uid, gid, AT_EMPTY_PATH));
   TRY(sys::chmod(file, mode & 07777));
   auto made = TRY(sys::stat(file));
   Node& node = adopt({std::move(file), made});

@@ -44,7 +44,7 @@ Result<> Union::readdir(uint64_t id, uint64_t cookie, bool attributes,
   if (cookie < upper_cookie_base) {
     uint64_t first = cookie > parent_cookie ? cookie - parent_cookie : 0;
     for (uint64_t i = first; i < count; ++i) {
-      std::string name(lower_->entry(directory->lower, static_cast<uint32_t>(i)).name);
+      std::string name(lower_->entry_name(directory->lower, static_cast<uint32_t>(i)));
       auto above = state->names.find(name);
       if (above != state->names.end() && above->second.whiteout) continue;
       bool more = TRY(give(name, parent_cookie + i + 1));

@@ -12,6 +12,8 @@ namespace lyr::unionfs {
 // Makes `node` movable to that name: wholly in the upper, and not to be merged with what the lower
 // has there.
 Result<> Union::prepare_move(Node& node, Node& to, std::string_view name) {
+  bool merges = node.type == S_IFDIR && node.lower != no_ino;
+  if (merges && !redirects_) return fail(EXDEV, "rename");
   TRY(copy_up(node));
   if (node.type != S_IFDIR) return {};
   auto fd = TRY(directory_fd(node));
@@ -102,7 +104,7 @@ Result<> Union::move(Node& from, std::string_view name, Node& to, std::string_vi
 
 Result<> Union::rename(uint64_t parent, std::string_view name, uint64_t new_parent,
                        std::string_view new_name, unsigned flags) {
-  if (new_name.size() > NAME_MAX) return fail(ENAMETOOLONG, "rename");
+  TRY(check_new_name(new_name));
   if ((flags & ~unsigned{RENAME_NOREPLACE | RENAME_EXCHANGE}) != 0) return fail(EINVAL, "rename");
   std::scoped_lock lock(mutex_);
   Node* from = TRY(find_directory(parent));

@@ -21,13 +21,14 @@
 namespace lyr::unionfs {
 namespace {
 
-constexpr double forever_s = 1e9;
 constexpr size_t write_bytes_max = 1 << 20;
 constexpr unsigned background_max = 64;
 
 // What the operations are given: a session's user data.
 struct Served {
   std::unique_ptr<Union> instance;
+  double timeout_s = 0;
+  bool writeback = true;
   struct fuse_session* session = nullptr;
   std::optional<Seeker> seeker;  // once there is a session
 };
@@ -63,20 +64,22 @@ void reply_done(fuse_req_t request, const Result<>& result) {
   reply_code(request, result ? 0 : result.error().code);
 }
 
-double attr_timeout_s(const Found& found) { return found.attr_lasts ? forever_s : 0; }
+double attr_timeout_s(fuse_req_t request, const Found& found) {
+  return found.attr_lasts ? served(request).timeout_s : 0;
+}
 
-struct fuse_entry_param entry_of(const Found& found) {
+struct fuse_entry_param entry_of(fuse_req_t request, const Found& found) {
   struct fuse_entry_param entry{};
   entry.ino = found.node;
   entry.attr = found.attr;
-  entry.attr_timeout = attr_timeout_s(found);
-  entry.entry_timeout = forever_s;
+  entry.attr_timeout = attr_timeout_s(request, found);
+  entry.entry_timeout = served(request).timeout_s;
   return entry;
 }
 
 void reply_entry(fuse_req_t request, const Result<Found>& found) {
   if (!found) return reply_error(request, found.error());
-  struct fuse_entry_param entry = entry_of(*found);
+  struct fuse_entry_param entry = entry_of(request, *found);
   Served& server = served(request);
   // A reply the kernel did not take (the caller was killed) leaves no reference.
   if (fuse_reply_entry(request, &entry) != 0) server.instance->forget(found->node, 1);
@@ -85,10 +88,10 @@ void reply_entry(fuse_req_t request, const Result<Found>& found) {
 
 void reply_attr(fuse_req_t request, const Result<Found>& found) {
   if (!found) return reply_error(request, found.error());
-  fuse_reply_attr(request, &found->attr, attr_timeout_s(*found));
+  fuse_reply_attr(request, &found->attr, attr_timeout_s(request, *found));
 }
 
-void op_init(void*, struct fuse_conn_info* connection) {
+void op_init(void* user_data, struct fuse_conn_info* connection) {
   for (uint64_t flag :
        {FUSE_CAP_ASYNC_READ, FUSE_CAP_READDIRPLUS, FUSE_CAP_WRITEBACK_CACHE,
         FUSE_CAP_PARALLEL_DIROPS, FUSE_CAP_HANDLE_KILLPRIV_V2, FUSE_CAP_CACHE_SYMLINKS,
@@ -101,6 +104,8 @@ void op_init(void*, struct fuse_conn_info* connection) {
         FUSE_CAP_POSIX_ACL, FUSE_CAP_AUTO_INVAL_DATA, FUSE_CAP_HANDLE_KILLPRIV}) {
     fuse_unset_feature_flag(connection, flag);
   }
+  if (!static_cast<Served*>(user_data)->writeback)
+    fuse_unset_feature_flag(connection, FUSE_CAP_WRITEBACK_CACHE);
   connection->max_write = write_bytes_max;
   connection->max_background = background_max;
   connection->time_gran = 1;
@@ -111,7 +116,7 @@ void op_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   if (!found) return reply_error(request, found.error());
   if (!*found) {
     struct fuse_entry_param absent{};  // inode 0: remember that there is nothing
-    absent.entry_timeout = forever_s;
+    absent.entry_timeout = served(request).timeout_s;
     fuse_reply_entry(request, &absent);
     return;
   }
@@ -280,7 +285,7 @@ void op_copy_file_range(fuse_req_t request, fuse_ino_t from, off_t from_offset,
 void op_tmpfile(fuse_req_t request, fuse_ino_t parent, mode_t mode, struct fuse_file_info* info) {
   auto found = of(request).tmpfile(parent, mode, caller_of(request));
   if (!found) return reply_error(request, found.error());
-  struct fuse_entry_param entry = entry_of(*found);
+  struct fuse_entry_param entry = entry_of(request, *found);
   info->keep_cache = 1;
   Union& instance = of(request);  // the reply ends the request
   if (fuse_reply_create(request, &entry, info) != 0) instance.forget(found->node, 1);
@@ -296,7 +301,7 @@ void list(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset, bool a
     size_t room = size - used;
     size_t needed = 0;
     if (attributes) {
-      struct fuse_entry_param full = entry_of(entry.found);
+      struct fuse_entry_param full = entry_of(request, entry.found);
       needed =
           fuse_add_direntry_plus(request, buffer.data() + used, room, name.c_str(), &full, next);
     } else {
@@ -322,7 +327,8 @@ void op_readdirplus(fuse_req_t request, fuse_ino_t node, size_t size, off_t offs
   list(request, node, size, offset, true);
 }
 
-struct fuse_lowlevel_ops operations() {
+// What is left out is answered ENOSYS, and not asked again.
+struct fuse_lowlevel_ops operations(const Options& options) {
   struct fuse_lowlevel_ops ops{};
   ops.init = op_init;
   ops.lookup = op_lookup;
@@ -345,13 +351,14 @@ struct fuse_lowlevel_ops operations() {
   ops.tmpfile = op_tmpfile;
   ops.read = op_read;
   ops.write = op_write;
-  ops.fsync = op_fsync;
-  ops.fsyncdir = op_fsync;
+  if (options.sync) ops.fsync = ops.fsyncdir = op_fsync;
   ops.statfs = op_statfs;
-  ops.getxattr = op_getxattr;
-  ops.setxattr = op_setxattr;
-  ops.listxattr = op_listxattr;
-  ops.removexattr = op_removexattr;
+  if (options.xattrs) {
+    ops.getxattr = op_getxattr;
+    ops.setxattr = op_setxattr;
+    ops.listxattr = op_listxattr;
+    ops.removexattr = op_removexattr;
+  }
   ops.fallocate = op_fallocate;
   ops.lseek = op_lseek;
   ops.copy_file_range = op_copy_file_range;
@@ -371,10 +378,12 @@ Result<> serve(Fd fuse_device, Options options) {
   RequestCounts* counts = options.counts;
   sys::set_umask(0);  // the kernel has applied the caller's
   Served state;
+  state.timeout_s = options.timeout_s;
+  state.writeback = options.writeback;
+  struct fuse_lowlevel_ops ops = operations(options);
+  std::array<char*, 2> arguments{const_cast<char*>("lyr"), const_cast<char*>("-d")};
+  struct fuse_args args = FUSE_ARGS_INIT(options.debug ? 2 : 1, arguments.data());
   state.instance = TRY(Union::open(std::move(options)));
-  struct fuse_lowlevel_ops ops = operations();
-  std::array<char*, 1> arguments{const_cast<char*>("lyr")};
-  struct fuse_args args = FUSE_ARGS_INIT(1, arguments.data());
   std::unique_ptr<struct fuse_session, FreeSession> session(
       fuse_session_new(&args, &ops, sizeof ops, &state));
   if (session == nullptr) return fail(EIO, "fuse_session_new");

@@ -4,7 +4,6 @@
 #include "unionfs/union.h"
 
 #include <dirent.h>
-#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <bit>
@@ -12,25 +11,10 @@
 
 #include "base/sys_event.h"
 #include "base/sys_file.h"
+#include "unionfs/layer.h"
 
 namespace lyr::unionfs {
 namespace {
-
-struct stat stat_of_lower(const store::TreeAttr& attr) {
-  struct stat status{};
-  status.st_mode = attr.mode;
-  if (S_ISLNK(attr.mode)) status.st_mode |= 0777;  // Linux knows no others, whatever a tar says
-  status.st_uid = attr.uid;
-  status.st_gid = attr.gid;
-  status.st_nlink = attr.nlink;
-  status.st_rdev = makedev(attr.device_major, attr.device_minor);
-  status.st_size = static_cast<off_t>(attr.size);
-  status.st_blksize = 4096;
-  status.st_blocks = static_cast<blkcnt_t>((attr.size + 511) / 512);
-  status.st_mtim = {static_cast<time_t>(attr.mtime_seconds), attr.mtime_nanoseconds};
-  status.st_atim = status.st_ctim = status.st_mtim;
-  return status;
-}
 
 // A directory's "preferred size" is what C libraries take for the buffer of a listing, and the
 // kernel passes that on: with room for all entries, one READDIRPLUS is enough.
@@ -58,30 +42,44 @@ Union::Union(std::unique_ptr<Lower> lower, Upper upper, const Options& options)
     : lower_(std::move(lower)),
       upper_(std::move(upper)),
       ownership_(options.ownership),
-      durable_(options.durable) {}
+      durable_(options.durable),
+      redirects_(options.redirects),
+      whiteout_files_(options.whiteout_files),
+      static_links_(options.static_links),
+      ids_(options.ids) {}
 
 Result<std::unique_ptr<Union>> Union::open(Options options) {
-  auto lower = lower_from_tree(*options.store, *options.tree);
-  auto upper =
-      TRY(Upper::open(std::move(options.upper), std::move(options.work), options.trusted_xattrs));
-  auto marks = TRY(read_marks(*upper.root()));
-  std::unique_ptr<Union> made(new Union(std::move(lower), std::move(upper), options));
+  Upper upper;
+  if (options.upper.valid())
+    upper =
+        TRY(Upper::open(std::move(options.upper), std::move(options.work), options.trusted_xattrs));
+  std::unique_ptr<Union> made(new Union(std::move(options.lower), std::move(upper), options));
   Fd fds = TRY(sys::open("/proc/self/fd", O_PATH | O_DIRECTORY));
   made->proc_fds_ = std::make_shared<const Fd>(std::move(fds));
-  if (marks.opaque) made->nodes_.root().lower = no_ino;
-  if (marks.lower_ino == no_ino) TRY(made->dress_root());
+  TRY(made->open_root(options.dress_root));
   return made;
+}
+
+Result<> Union::open_root(bool dress) {
+  Node& root = nodes_.root();
+  root.in_upper = upper_.present();
+  root.ino = lower_->number(root_ino);
+  if (!upper_.present()) return {};
+  auto marks = TRY(read_marks(*upper_.root()));
+  bool opaque = TRY(is_opaque(*upper_.root(), marks));
+  if (opaque) root.lower = no_ino;
+  if (dress && marks.lower_number == 0) TRY(dress_root());
+  return {};
 }
 
 // A new upper directory looks like the image's root.
 Result<> Union::dress_root() {
-  store::TreeAttr attr = lower_->attr(root_ino);
+  struct stat attr = lower_->status(root_ino);
   const Fd& root = *upper_.root();
-  if (ownership_ == Ownership::real) TRY(sys::chown_at(root, ".", attr.uid, attr.gid));
-  TRY(sys::chmod_at(root, ".", attr.mode & 07777));
-  TRY(upper_.set_mark(root, lower_ino_mark, std::to_string(root_ino)));
-  struct timespec times[2] = {{static_cast<time_t>(attr.mtime_seconds), attr.mtime_nanoseconds},
-                              {static_cast<time_t>(attr.mtime_seconds), attr.mtime_nanoseconds}};
+  if (ownership_ == Ownership::real) TRY(sys::chown_at(root, ".", attr.st_uid, attr.st_gid));
+  TRY(sys::chmod_at(root, ".", attr.st_mode & 07777));
+  TRY(upper_.note_number(root, attr.st_ino));
+  struct timespec times[2] = {attr.st_mtim, attr.st_mtim};
   return sys::utimens_at(root, ".", times);
 }
 
@@ -100,11 +98,17 @@ Result<Node*> Union::find_directory(uint64_t id) {
 Result<DirectoryState*> Union::load(Node& directory) {
   DirectoryState& state = *directory.directory;
   if (state.loaded) return &state;
+  if (directory.lower != no_ino) TRY(lower_->load(directory.lower));
   if (directory.in_upper) {
     auto fd = TRY(directory_fd(directory));
     auto marks = TRY(read_marks(*fd));
     std::vector<std::string> maybe_whiteouts;
+    std::vector<std::string> whiteout_files;
     auto take = [&](const sys::DirectoryEntry& entry) {
+      if (whiteout_files_ && entry.name.starts_with(whiteout_file_prefix)) {
+        whiteout_files.emplace_back(entry.name);
+        return true;
+      }
       add_name(directory, entry.name, false);
       bool may_be = entry.type == DT_CHR || entry.type == DT_UNKNOWN ||
                     (marks.file_whiteouts && entry.type == DT_REG);
@@ -116,6 +120,7 @@ Result<DirectoryState*> Union::load(Node& directory) {
       bool whiteout = TRY(is_whiteout(*fd, name));
       if (whiteout) state.names.find(name)->second.whiteout = true;
     }
+    for (const std::string& file : whiteout_files) TRY(take_whiteout_file(directory, *fd, file));
   }
   state.loaded = true;
   return &state;
@@ -148,7 +153,7 @@ void Union::drop_name(Node& directory, std::string_view name) {
 }
 
 bool Union::lower_has(const Node& directory, std::string_view name) const {
-  return directory.lower != no_ino && lower_->lookup(directory.lower, name) != no_ino;
+  return directory.lower != no_ino && lower_->has(directory.lower, name);
 }
 
 Result<std::optional<Union::Shown>> Union::show(Node& directory, std::string_view name) {
@@ -157,7 +162,7 @@ Result<std::optional<Union::Shown>> Union::show(Node& directory, std::string_vie
   auto above = state->names.find(name);
   if (above != state->names.end() && above->second.whiteout) return std::nullopt;
   shown.in_upper = above != state->names.end();
-  if (directory.lower != no_ino) shown.lower = lower_->lookup(directory.lower, name);
+  if (directory.lower != no_ino) shown.lower = TRY(lower_->lookup(directory.lower, name));
   if (!shown.in_upper && shown.lower == no_ino) return std::nullopt;
   return shown;
 }
@@ -183,25 +188,27 @@ Result<> Union::describe_upper(Node& directory, std::string_view name, const Sho
   fresh.no_xattrs = !marks->others;
   fresh.type = status.st_mode & S_IFMT;
   fresh.upper_ino = status.st_ino;
-  fresh.ino = upper_ino_base + status.st_ino;
-  bool ours = marks->lower_ino != no_ino && marks->lower_ino <= lower_->inode_count();
+  fresh.ino = lower_->upper_number(status.st_dev, status.st_ino);
   if (fresh.type == S_IFDIR) {
+    bool opaque = TRY(is_opaque(object, *marks));
     if (!marks->redirect.empty()) {
-      // Absolute from the lower's root, or a name beside where the directory came from.
-      fresh.lower =
-          marks->redirect.starts_with('/')
-              ? lower_directory_at(*lower_, marks->redirect)
-              : (directory.lower == no_ino ? no_ino
-                                           : lower_->lookup(directory.lower, marks->redirect));
-    } else if (!marks->opaque) {
+      fresh.lower = TRY(lower_by_redirect(directory, marks->redirect));
+    } else if (!opaque) {
       fresh.lower = shown.lower;
     }
-    if (fresh.lower != no_ino && !S_ISDIR(lower_->attr(fresh.lower).mode)) fresh.lower = no_ino;
-    if (fresh.lower != no_ino) fresh.ino = fresh.lower;
-  } else if (ours && (lower_->attr(marks->lower_ino).mode & S_IFMT) == fresh.type) {
-    fresh.ino = marks->lower_ino;
+    if (fresh.lower != no_ino && lower_->type(fresh.lower) != S_IFDIR) fresh.lower = no_ino;
+    if (fresh.lower != no_ino) fresh.ino = lower_->number(fresh.lower);
+  } else if (lower_->may_be(marks->lower_number, fresh.type)) {
+    fresh.ino = marks->lower_number;
   }
   return {};
+}
+
+// Absolute from the lower's root, or a name beside where the directory came from.
+Result<Ino> Union::lower_by_redirect(const Node& parent, const std::string& redirect) {
+  if (redirect.starts_with('/')) return lower_directory_at(*lower_, redirect);
+  if (parent.lower == no_ino) return no_ino;
+  return lower_->lookup(parent.lower, redirect);
 }
 
 Result<Node*> Union::node_of(Node& directory, std::string_view name, const Shown& shown) {
@@ -210,8 +217,8 @@ Result<Node*> Union::node_of(Node& directory, std::string_view name, const Shown
     TRY(describe_upper(directory, name, shown, fresh));
   } else {
     fresh.lower = shown.lower;
-    fresh.ino = shown.lower;
-    fresh.type = lower_->attr(shown.lower).mode & S_IFMT;
+    fresh.ino = lower_->number(shown.lower);
+    fresh.type = lower_->type(shown.lower);
   }
   Node* node = nullptr;
   if (fresh.type != S_IFDIR)
@@ -237,9 +244,9 @@ Result<struct stat> Union::attr(Node& node) {
     auto where = TRY(place(node));
     return shown(node, TRY(stat_at(where)));
   }
-  store::TreeAttr lower = lower_->attr(node.lower);
-  struct stat status = stat_of_lower(lower);
-  if (lower.nlink > 1 && node.type != S_IFDIR) status.st_nlink = visible_links(node);
+  struct stat status = lower_->status(node.lower);
+  if (status.st_nlink > 1 && node.type != S_IFDIR && lower_->knows_aliases(node.lower))
+    status.st_nlink = visible_links(node);
   if (node.links.empty() && node.type != S_IFDIR) status.st_nlink = 0;
   return shown(node, status);
 }
@@ -248,12 +255,15 @@ Result<struct stat> Union::attr(Node& node) {
 struct stat Union::shown(const Node& node, struct stat status) const {
   if (node.in_upper && node.type == S_IFDIR && node.lower != no_ino) status.st_nlink = 1;
   if (!node.orphan.empty()) status.st_nlink -= 1;
+  status.st_uid = ids_.shown_user(status.st_uid);
+  status.st_gid = ids_.shown_group(status.st_gid);
   if (ownership_ == Ownership::in_xattr) status.st_uid = status.st_gid = 0;
   status.st_ino = node.ino;
   if (node.type == S_IFDIR) {
     size_t entries = node.directory->names.size();
-    if (node.lower != no_ino) entries += lower_->entry_count(node.lower);
+    if (node.lower != no_ino) entries += lower_->entries_expected(node.lower);
     status.st_blksize = listing_bytes(entries);
+    if (static_links_) status.st_nlink = 1;
   }
   return status;
 }
@@ -318,7 +328,7 @@ Result<std::string> Union::readlink(uint64_t id) {
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
   if (node->type != S_IFLNK) return fail(EINVAL, "readlink");
-  if (!node->in_upper) return std::string(lower_->symlink_target(node->lower));
+  if (!node->in_upper) return lower_->symlink_target(node->lower);
   auto fd = TRY(object(*node));
   return sys::readlink_at(*fd, "");
 }
@@ -330,11 +340,13 @@ Result<bool> Union::is_empty(Node& directory) {
   }
   if (directory.lower == no_ino) return true;
   for (uint32_t i = 0; i < lower_->entry_count(directory.lower); ++i) {
-    if (!state->names.contains(lower_->entry(directory.lower, i).name)) return false;
+    if (!state->names.contains(lower_->entry_name(directory.lower, i))) return false;
   }
   return true;
 }
 
-Result<struct statvfs> Union::statfs() { return sys::stat_vfs(*upper_.root()); }
+Result<struct statvfs> Union::statfs() {
+  return upper_.present() ? sys::stat_vfs(*upper_.root()) : lower_->statfs();
+}
 
 }  // namespace lyr::unionfs

@@ -45,9 +45,9 @@ struct AttributeChange {
   bool drop_privileges = false;                 // with `size`: as in WriteFlags
 };
 
-// Where a file's bytes are: an upper descriptor, or a lower inode.
+// Where a file's bytes are: in a file of the host, or what a lower inode stands for.
 struct Content {
-  SharedFd upper;
+  SharedFd file;
   Ino lower = no_ino;
 };
 
@@ -124,7 +124,9 @@ class Union {
   Result<Node*> node_of(Node& directory, std::string_view name, const Shown& shown);
   Result<> describe_upper(Node& directory, std::string_view name, const Shown& shown, Node& fresh);
   Result<bool> is_whiteout(const Fd& directory, const std::string& name);
+  Result<> open_root(bool dress);
   Result<> dress_root();
+  Result<Ino> lower_by_redirect(const Node& parent, const std::string& redirect);
   static Found describe(Node& node, const struct stat& attr);
   // To be called when names of `directory` changed.
   static void doubt(Node& directory);
@@ -135,6 +137,8 @@ class Union {
   Result<DirectoryState*> load(Node& directory);
   void add_name(Node& directory, std::string_view name, bool whiteout);
   void drop_name(Node& directory, std::string_view name);
+  Result<bool> is_opaque(const Fd& directory, const Marks& marks) const;
+  Result<> take_whiteout_file(Node& directory, const Fd& fd, const std::string& file);
 
   // The upper's objects.
   Result<SharedFd> directory_fd(Node& directory);
@@ -179,6 +183,8 @@ class Union {
   template <class Make>
   Result<Found> create(uint64_t parent, std::string_view name, Caller caller, uint32_t mode,
                        Make make);
+  Result<> check_new_name(std::string_view name) const;
+  Result<Caller> on_disk(Caller caller) const;
   Result<> hold(Node& node);
   void lose_name(Node& node, Node& directory, std::string_view name);
   Result<> remove_upper(Node& directory, std::string_view name, bool is_directory);
@@ -210,6 +216,10 @@ class Union {
   Upper upper_;
   Ownership ownership_;
   bool durable_;
+  bool redirects_;
+  bool whiteout_files_;
+  bool static_links_;
+  Ids ids_;
   SharedFd proc_fds_;  // /proc/self/fd
   // Writes that keep a file's time, and changes of it, take turns; by node id, after mutex_.
   std::array<std::mutex, 64> time_mutexes_;

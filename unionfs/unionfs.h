@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// The union file system: an immutable image tree below, an overlayfs-format directory above, one
-// view of both behind FUSE. The server is the only writer of that view, so the kernel may cache it
-// without end.
+// The union file system: an image's tree or plain directories below, an overlayfs-format directory
+// above, one view of both behind FUSE. The server is the only writer of that view, so the kernel
+// may cache it without end.
 #pragma once
 
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <functional>
-#include <string>
-#include <vector>
+#include <memory>
 
 #include "base/fd.h"
 #include "base/result.h"
 #include "store/store.h"
+#include "unionfs/ids.h"
+#include "unionfs/lower.h"
 
 namespace lyr::unionfs {
 
@@ -32,16 +32,28 @@ struct RequestCounts {
 };
 
 struct Options {
-  const store::Store* store = nullptr;  // outlives serve()
-  const store::Tree* tree = nullptr;    // the image tree; outlives serve()
-  Fd upper;                             // a directory of overlayfs's format; empty at first
-  Fd work;                              // an empty directory on the same file system as `upper`
+  std::unique_ptr<Lower> lower;  // lower_from_tree or lower_from_directories
+  Fd upper;                      // a directory of overlayfs's format, empty at first; none: the
+                                 // union is read-only
+  Fd work;                       // a directory on the same file system as `upper`; it is emptied
   Ownership ownership = Ownership::real;
   bool trusted_xattrs = false;  // "trusted.overlay." (needs CAP_SYS_ADMIN in the initial
                                 // namespace), else "user.overlay."
   bool durable = true;  // a copy is on disk before it hides the original, as with overlayfs; false:
                         // for an upper that nobody wants after a power cut
-  int threads = 1;      // that read requests; 1..64
+  bool sync = true;     // fsync does something
+  bool dress_root = true;       // a new upper's root takes on the owner and mode of the lower's;
+                                // false: it is as somebody made it, which is overlayfs's way
+  bool redirects = true;        // directories that the lower has can be renamed; false: EXDEV, and
+                                // whoever cannot read redirects can use the upper
+  bool whiteout_files = false;  // ".wh." names in the upper are whiteouts, and no such can be made
+  bool static_links = false;    // directories have one link
+  Ids ids;                      // with Ownership::real
+  bool xattrs = true;           // false: there are none
+  bool writeback = true;        // the kernel gathers writes
+  double timeout_s = 1e9;       // how long the kernel keeps what it was told
+  bool debug = false;           // libfuse tells of each request on standard error
+  int threads = 1;              // that read requests; 1..64
   RequestCounts* counts = nullptr;  // outlives serve(); null: nobody wants to know
 };
 
@@ -49,13 +61,5 @@ struct Options {
 // or aborted. Blocks. `fuse_device`: an open /dev/fuse of the mount's own user namespace. No path
 // of the host is opened after this starts.
 Result<> serve(Fd fuse_device, Options options);
-
-// What the upper directory changes in the image: docker diff's list, in path order, in O(changes).
-enum class ChangeKind : char { added = 'A', changed = 'C', deleted = 'D' };
-struct Change {
-  ChangeKind kind = ChangeKind::changed;
-  std::string path;  // absolute in the container
-};
-Result<std::vector<Change>> changes(const Fd& upper, const store::Tree& tree);
 
 }  // namespace lyr::unionfs

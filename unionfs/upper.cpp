@@ -86,6 +86,11 @@ Result<> Upper::set_mark(const Fd& object, std::string_view mark, std::string_vi
   return sys::set_xattr(object, format_.name(mark).c_str(), value);
 }
 
+Result<> Upper::note_number(const Fd& object, uint64_t number) {
+  auto set = set_mark(object, lower_number_mark, std::to_string(number));
+  return set || set.error().code != EOPNOTSUPP ? std::move(set) : Result<>();
+}
+
 bool is_device_whiteout(const struct stat& status) {
   return S_ISCHR(status.st_mode) && status.st_rdev == 0;
 }

@@ -13,10 +13,9 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "unionfs/format.h"
+#include "unionfs/shared_fd.h"
 
 namespace lyr::unionfs {
-
-using SharedFd = std::shared_ptr<const Fd>;
 
 // A name in the work directory. What it stands for goes when this does, unless it found its place.
 class Temporary {
@@ -37,6 +36,9 @@ class Temporary {
 
 class Upper {
  public:
+  Upper() = default;  // there is none: the union is read-only
+  bool present() const { return root_ != nullptr; }
+
   // Empties `work` and finds out how whiteouts can be made there.
   static Result<Upper> open(Fd directory, Fd work, bool trusted_xattrs);
 
@@ -58,6 +60,8 @@ class Upper {
   Result<> allow_whiteouts(const Fd& directory);
 
   Result<> set_mark(const Fd& object, std::string_view mark, std::string_view value);
+  // Keeps the st_ino of what an object is a copy of, where attributes can be kept.
+  Result<> note_number(const Fd& object, uint64_t number);
 
  private:
   Upper(SharedFd root, SharedFd work) : root_(std::move(root)), work_(std::move(work)) {}

@@ -148,8 +148,7 @@ TEST_F(Concurrency, AttributesToldToOneThreadAreDoubtedWhenAnotherChangesThem) {
   auto tree = store->open_image_tree(mounted.chain_id());
   ASSERT_TRUE(tree);
   Options options;
-  options.store = &*store;
-  options.tree = &*tree;
+  options.lower = lower_from_tree(*store, *tree);
   for (auto [directory, fd] : {std::pair{"/u", &options.upper}, {"/w", &options.work}}) {
     fs::create_directory(base_ + directory);
     auto opened = sys::open((base_ + directory).c_str(), O_RDONLY | O_DIRECTORY);

@@ -106,17 +106,18 @@ void move_directories(const std::string& root) {
             0);
 }
 
-class Overlayfs : public testing::TestWithParam<bool> {};
+class Overlayfs : public testing::TestWithParam<std::tuple<bool, bool>> {};
 
 TEST_P(Overlayfs, ShowsWhatTheUnionShowed) {
-  bool trusted = GetParam();
+  auto [trusted, plain_lower] = GetParam();
   std::string base = fs::temp_directory_path() / ("lyr-overlay." + std::to_string(getpid()));
   fs::remove_all(base);
   std::string plain = base + "/plain";
   fs::create_directories(plain);
   plant(plain);
   {
-    UnionMount mounted(base + "/scratch", plain, {.threads = 1, .trusted_xattrs = trusted});
+    UnionMount mounted(base + "/scratch", plain,
+                       {.trusted_xattrs = trusted, .plain_lower = plain_lower});
     change_content(mounted.path());
     change_names(mounted.path());
     if (trusted) move_directories(mounted.path());
@@ -138,9 +139,12 @@ TEST_P(Overlayfs, ShowsWhatTheUnionShowed) {
   fs::remove_all(base);
 }
 
-INSTANTIATE_TEST_SUITE_P(Marks, Overlayfs, testing::Bool(), [](const auto& parameter) {
-  return parameter.param ? "Trusted" : "User";
-});
+std::string name_of(const testing::TestParamInfo<std::tuple<bool, bool>>& info) {
+  auto [trusted, plain_lower] = info.param;
+  return std::string(trusted ? "Trusted" : "User") + (plain_lower ? "Directories" : "Tree");
+}
+INSTANTIATE_TEST_SUITE_P(Marks, Overlayfs, testing::Combine(testing::Bool(), testing::Bool()),
+                         name_of);
 
 }  // namespace
 }  // namespace lyr::unionfs

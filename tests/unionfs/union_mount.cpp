@@ -59,6 +59,18 @@ store::NodeAttr attr_of(const struct stat& status, const std::string& path) {
   return attr;
 }
 
+// With owners, attributes, holes and several names, as cp -a.
+int copy_tree(const std::string& from, const std::string& to) {
+  auto child = must(sys::clone_process(), "fork");
+  if (child.pid == 0) {
+    execlp("cp", "cp", "-a", "--sparse=always", from.c_str(), to.c_str(), nullptr);
+    _exit(127);
+  }
+  int status = 0;
+  waitpid(child.pid, &status, 0);
+  return status;
+}
+
 class Mirror {
  public:
   explicit Mirror(store::LayerImport& layer) : layer_(layer) {}
@@ -124,6 +136,23 @@ Digest import(const std::string& store_path, const std::string& plain) {
 
 }  // namespace
 
+Options UnionMount::below() {
+  Options options;
+  if (!settings_.plain_lower) {
+    store_ = must(store::Store::open(store_path_), "store");
+    tree_ = must(store_->open_image_tree(chain_id_), "tree");
+    options.lower = lower_from_tree(*store_, *tree_);
+    return options;
+  }
+  DirectoryStack stack;
+  for (const std::string& layer : settings_.layers)
+    stack.layers.push_back(must(sys::open(layer.c_str(), O_RDONLY | O_DIRECTORY), layer.c_str()));
+  options.lower = must(lower_from_directories(std::move(stack)), "layers");
+  options.whiteout_files = true;
+  options.dress_root = false;
+  return options;
+}
+
 void UnionMount::enter_private_namespace() {
   static bool done = false;
   if (done) return;
@@ -137,9 +166,13 @@ UnionMount::UnionMount(const std::string& scratch, const std::string& plain, Set
       upper_(scratch + "/upper"),
       work_(scratch + "/work"),
       store_path_(scratch + "/store"),
-      settings_(settings) {
+      settings_(std::move(settings)) {
   prepare();
-  chain_id_ = import(store_path_, plain);
+  if (settings_.plain_lower && settings_.layers.empty()) {
+    settings_.layers.push_back(scratch + "/lower");
+    if (copy_tree(plain, scratch + "/lower") != 0) std::abort();
+  }
+  if (!settings_.plain_lower) chain_id_ = import(store_path_, plain);
   mount();
 }
 
@@ -175,11 +208,7 @@ void UnionMount::mount() {
   must(sys::mount("lyr", path_.c_str(), "fuse", MS_NODEV, options.c_str()), "mount");
   auto child = must(sys::clone_process(), "fork");
   if (child.pid == 0) {
-    auto store = must(store::Store::open(store_path_), "store");
-    auto tree = must(store.open_image_tree(chain_id_), "tree");
-    Options serve_options;
-    serve_options.store = &store;
-    serve_options.tree = &tree;
+    Options serve_options = below();
     serve_options.upper = must(sys::open(upper_.c_str(), O_RDONLY | O_DIRECTORY), "upper");
     serve_options.work = must(sys::open(work_.c_str(), O_RDONLY | O_DIRECTORY), "work");
     serve_options.trusted_xattrs = settings_.trusted_xattrs;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// A union mounted for a test: a store with one layer that mirrors a plain directory, and a server
-// process of its own.
+// A union mounted for a test, with a server process of its own. Below it is a plain directory's
+// content: as a store with one layer, or as plain directories themselves.
 #pragma once
 
 #include <sys/types.h>
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "store/store.h"
 #include "unionfs/unionfs.h"
@@ -18,6 +20,9 @@ class UnionMount {
   struct Settings {
     int threads = 1;
     bool trusted_xattrs = true;
+    bool plain_lower = false;  // a copy of the directory, instead of a store
+    // With a plain lower: the directories, the first on top; they stay as they are.
+    std::vector<std::string> layers = {};
   };
   // Takes a private mount namespace for this process (once), imports `plain` as the image, and
   // mounts it. Everything lies below `scratch`. Aborts the test program on failure: it needs root
@@ -47,10 +52,13 @@ class UnionMount {
 
  private:
   void prepare();
+  Options below();
 
   std::string path_, upper_, work_, store_path_;
   Settings settings_;
   Digest chain_id_;
+  std::optional<store::Store> store_;  // of the server's process
+  std::optional<store::Tree> tree_;
   RequestCounts* counts_ = nullptr;  // shared with the server
   pid_t server_ = -1;
 };

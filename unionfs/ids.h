@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owners as they are on disk, and as the union shows them. A container with ids of its own needs no
+// copy of its files then: the map is applied to each answer.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/result.h"
+
+namespace lyr::unionfs {
+
+constexpr uint32_t leave_id = UINT32_MAX;  // for chown: as it is
+constexpr uint32_t overflow_id = 65534;    // what has no place in a map is shown as
+
+struct IdRange {
+  uint32_t on_disk = 0;
+  uint32_t shown = 0;
+  uint32_t count = 0;
+};
+
+// No ranges: ids are what they are.
+class Ids {
+ public:
+  std::vector<IdRange> users, groups;
+  // Every owner is shown as this one; what is new belongs to the server, and chown does nothing.
+  std::optional<uint32_t> one_user, one_group;
+
+  bool squashed() const { return one_user.has_value() || one_group.has_value(); }
+  uint32_t shown_user(uint32_t id) const { return one_user.value_or(shown(users, id)); }
+  uint32_t shown_group(uint32_t id) const { return one_group.value_or(shown(groups, id)); }
+  // EINVAL: it has no place on disk.
+  Result<uint32_t> user_on_disk(uint32_t id) const {
+    return one_user ? Result<uint32_t>(leave_id) : on_disk(users, id);
+  }
+  Result<uint32_t> group_on_disk(uint32_t id) const {
+    return one_group ? Result<uint32_t>(leave_id) : on_disk(groups, id);
+  }
+
+ private:
+  static uint32_t shown(const std::vector<IdRange>& ranges, uint32_t id) {
+    if (ranges.empty()) return id;
+    for (const IdRange& range : ranges) {
+      if (id >= range.on_disk && id - range.on_disk < range.count)
+        return range.shown + (id - range.on_disk);
+    }
+    return overflow_id;
+  }
+  static Result<uint32_t> on_disk(const std::vector<IdRange>& ranges, uint32_t id) {
+    if (ranges.empty()) return id;
+    for (const IdRange& range : ranges) {
+      if (id >= range.shown && id - range.shown < range.count)
+        return range.on_disk + (id - range.shown);
+    }
+    return fail(EINVAL, "id map");
+  }
+};
+
+}  // namespace lyr::unionfs

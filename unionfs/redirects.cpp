@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Directories that were renamed in a layer: what lies below such a one is, in the layers below,
+// where its redirect says. As overlayfs has it (fs/overlayfs/namei.c), an absolute redirect is a
+// path in the view that those layers alone give, a relative one a name in the same directory.
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "base/sys_file.h"
+#include "unionfs/directory_lower.h"
+
+namespace lyr::unionfs {
+namespace {
+
+constexpr int steps_max = 4096;  // names looked up in layers, for one directory
+
+bool is_name(std::string_view name) {
+  return !name.empty() && name != "." && name != ".." && name.size() <= NAME_MAX &&
+         !name.contains('/');
+}
+
+std::string beneath(const std::string& path, std::string_view name) {
+  return path.empty() ? std::string(name) : std::string(path).append("/").append(name);
+}
+
+}  // namespace
+
+// Where the layers from `below` on have a directory that is loaded.
+std::vector<DirectoryLower::Place> DirectoryLower::places(Ino directory, LayerIndex below) const {
+  std::vector<Place> found;
+  for (const Source& source : listing(directory).sources) {
+    if (source.layer >= below) found.push_back({source.layer, path_of(directory, source.layer)});
+  }
+  return found;
+}
+
+// The directories that `name` in `parents` is.
+Result<std::vector<DirectoryLower::Place>> DirectoryLower::resolve(std::vector<Place> parents,
+                                                                   std::string_view name) {
+  std::vector<Place> found;
+  if (!is_name(name)) return fail(EINVAL, "redirect");
+  for (size_t i = 0; i < parents.size(); ++i) {
+    if (--steps_left_ < 0) return fail(ELOOP, "redirect");
+    const Layer& layer = layers_[parents[i].layer];
+    std::string path = beneath(parents[i].path, name);
+    auto directory = layer.open_directory(path);
+    if (!directory && directory.error().code == ENOENT) {
+      auto parent = TRY(layer.open_directory(parents[i].path));
+      std::string whiteout = std::string(whiteout_file_prefix).append(name);
+      bool hidden = TRY(sys::exists_at(parent, whiteout.c_str()));
+      if (hidden) break;
+      continue;
+    }
+    // Something else is in the way.
+    if (!directory && (directory.error().code == ENOTDIR || directory.error().code == ELOOP)) break;
+    if (!directory) return std::unexpected(std::move(directory).error());
+    found.push_back({parents[i].layer, std::move(path)});
+    auto says = TRY(layer.says(*directory));
+    if (says.opaque) break;
+    if (says.redirect.empty()) continue;
+    auto further = TRY(resolve_redirect(parents, parents[i].layer, says.redirect));
+    std::ranges::move(further, std::back_inserter(found));
+    break;
+  }
+  return found;
+}
+
+// `layer` has a directory in `parents` with this redirect: where the layers below have it.
+Result<std::vector<DirectoryLower::Place>> DirectoryLower::resolve_redirect(
+    const std::vector<Place>& parents, LayerIndex layer, const std::string& redirect) {
+  if (!follow_redirects_) return fail(EPERM, "redirect");
+  auto below = static_cast<LayerIndex>(layer + 1);
+  if (!redirect.starts_with('/')) {
+    std::vector<Place> rest = parents;
+    std::erase_if(rest, [&](const Place& place) { return place.layer < below; });
+    return resolve(std::move(rest), redirect);
+  }
+  std::vector<Place> at = places(root_ino, below);
+  std::string_view path = redirect;
+  while (!path.empty()) {
+    path.remove_prefix(1);
+    size_t end = std::min(path.find('/'), path.size());
+    at = TRY(resolve(std::move(at), path.substr(0, end)));
+    path.remove_prefix(end);
+  }
+  return at;
+}
+
+Result<std::vector<DirectoryLower::Source>> DirectoryLower::moved_from(
+    Ino directory, LayerIndex layer, const std::string& redirect) {
+  steps_left_ = steps_max;
+  auto found = TRY(resolve_redirect(places(parent(directory), 0), layer, redirect));
+  std::vector<Source> sources;
+  for (Place& place : found)
+    sources.push_back({place.layer, std::make_unique<std::string>(std::move(place.path))});
+  return sources;
+}
+
+}  // namespace lyr::unionfs
