@@ -11,6 +11,7 @@
 #include "base/sys_process.h"
 #include "tools/command.h"
 #include "tools/help.h"
+#include "tools/mount_program.h"
 #include "tools/parse.h"
 
 namespace lyr::tools {
@@ -155,6 +156,8 @@ int main(int count, char** values) {
   lyr::tools::open_standard_streams();
   lyr::sys::return_large_memory();
   try {
+    if (count > 0 && lyr::tools::is_mount_program(values[0]))
+      return lyr::tools::mount_program(std::vector<std::string>(values + 1, values + count));
     return lyr::tools::run(std::vector<std::string>(values + 1, values + count));
   } catch (const std::exception& error) {
     // Only libraries throw: out of memory, in the end.

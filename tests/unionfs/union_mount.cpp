@@ -214,6 +214,7 @@ void UnionMount::mount() {
     serve_options.trusted_xattrs = settings_.trusted_xattrs;
     serve_options.threads = settings_.threads;
     serve_options.counts = counts_;
+    if (settings_.adjust) settings_.adjust(serve_options);
     auto served = serve(std::move(device), std::move(serve_options));
     if (!served) std::fprintf(stderr, "serve: %s\n", describe(served.error()).c_str());
     _exit(served ? 0 : 1);

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +24,7 @@ class UnionMount {
     bool plain_lower = false;  // a copy of the directory, instead of a store
     // With a plain lower: the directories, the first on top; they stay as they are.
     std::vector<std::string> layers = {};
+    std::function<void(Options&)> adjust = {};  // called last
   };
   // Takes a private mount namespace for this process (once), imports `plain` as the image, and
   // mounts it. Everything lies below `scratch`. Aborts the test program on failure: it needs root

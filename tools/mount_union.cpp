@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/mount_union.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <thread>
+
+#include "base/sys_event.h"
+#include "base/sys_file.h"
+#include "base/sys_mount.h"
+#include "base/sys_process.h"
+#include "unionfs/unionfs.h"
+
+namespace lyr::tools {
+namespace {
+
+constexpr int server_threads = 4;     // of threaded=1
+constexpr int work_wait_ms = 10'000;  // for the server before us to let the upper go
+constexpr size_t complaint_bytes_max = 4096;
+constexpr auto ending_signals = std::to_array({SIGTERM, SIGINT, SIGHUP});
+
+// The layers and the upper stay open, and so do many files.
+void raise_descriptor_limit() {
+  auto limit = sys::get_rlimit(RLIMIT_NOFILE);
+  if (!limit) return;
+  limit->rlim_cur = limit->rlim_max;
+  static_cast<void>(sys::set_rlimit(RLIMIT_NOFILE, *limit));
+}
+
+// As overlayfs does: in a directory of its own within the given one, which is emptied. Locked,
+// since two that write one upper would each show what the other has changed already.
+Result<Fd> open_work(const std::string& path) {
+  Fd given = TRY(about(sys::open(path.c_str(), O_RDONLY | O_DIRECTORY), path));
+  auto made = sys::mkdir_at(given, "work", 0700);
+  if (!made && made.error().code != EEXIST)
+    return about(Result<Fd>(fail(made.error().code, "mkdir")), path);
+  Fd work = TRY(about(sys::open_no_links(given, "work", O_RDONLY | O_DIRECTORY), path));
+  for (int waited_ms = 0; !sys::flock(work, LOCK_EX | LOCK_NB); waited_ms += 20) {
+    if (waited_ms >= work_wait_ms)
+      return fail_saying(EBUSY, path + " is in use by another mount; unmount that first");
+    TRY(sys::nap(20));
+  }
+  return work;
+}
+
+// Marks that only root of the host can write keep them from whoever owns the files.
+bool may_trust(const Fd& directory) {
+  const char* name = "trusted.overlay.lyr_probe";
+  if (!sys::set_xattr(directory, name, "y")) return false;
+  return sys::remove_xattr(directory, name).has_value();
+}
+
+Result<> open_upper(const MountOptions& options, unionfs::Options& served) {
+  if (options.upper.empty()) return {};
+  const char* upper = options.upper.c_str();
+  served.upper = TRY(about(sys::open(upper, O_RDONLY | O_DIRECTORY), upper));
+  served.work = TRY(open_work(options.work));
+  auto of_upper = TRY(sys::stat(served.upper));
+  auto of_work = TRY(sys::stat(served.work));
+  if (of_upper.st_dev != of_work.st_dev)
+    return fail_saying(EXDEV, options.work + " is on another file system than " + options.upper);
+  served.trusted_xattrs = !options.user_xattrs && may_trust(served.work);
+  return {};
+}
+
+Result<unionfs::Options> open_directories(const MountOptions& options) {
+  raise_descriptor_limit();
+  unionfs::DirectoryStack stack;
+  stack.follow_redirects = options.follow_redirects;
+  for (const std::string& path : options.lower) {
+    stack.layers.push_back(TRY(about(sys::open(path.c_str(), O_RDONLY | O_DIRECTORY), path)));
+  }
+  unionfs::Options served;
+  served.lower = TRY(unionfs::lower_from_directories(std::move(stack)));
+  TRY(open_upper(options, served));
+  served.durable = options.durable;
+  served.sync = options.sync;
+  served.dress_root = false;
+  served.redirects = options.make_redirects;
+  served.whiteout_files = true;
+  served.static_links = options.static_links;
+  served.ids = options.ids;
+  served.xattrs = options.xattrs;
+  served.writeback = options.writeback;
+  served.timeout_s = options.timeout_s;
+  served.debug = options.debug;
+  served.threads = options.several_threads ? server_threads : 1;
+  return served;
+}
+
+// A directory's name from the root, which still holds after chdir.
+Result<std::string> absolute(const std::string& path) {
+  Fd directory = TRY(about(sys::open(path.c_str(), O_PATH | O_DIRECTORY), path));
+  std::string link = "/proc/self/fd/" + std::to_string(directory.get());
+  return sys::readlink_at(sys::cwd(), link.c_str());
+}
+
+Result<Fd> mount_device(const MountOptions& options, const std::string& target) {
+  auto device = sys::open("/dev/fuse", O_RDWR);
+  if (!device)
+    return fail_saying(device.error().code, "/dev/fuse: " + describe(device.error()) +
+                                                " (load the fuse module, or let the user have it)");
+  std::string data = "fd=" + std::to_string(device->get()) +
+                     ",rootmode=40000,user_id=" + std::to_string(::geteuid()) +
+                     ",group_id=" + std::to_string(::getegid()) +
+                     ",allow_other,default_permissions";
+  for (const std::string& option : options.kernel) data += "," + option;
+  auto mounted =
+      sys::mount(options.source.c_str(), target.c_str(), "fuse.lyr", options.flags, data.c_str());
+  if (!mounted && mounted.error().code == EPERM)
+    return fail_saying(EPERM, target +
+                                  ": not permitted to mount (be root, or root of a user "
+                                  "namespace: unshare --user --map-root-user --mount)");
+  if (!mounted) return about(Result<Fd>(std::unexpected(std::move(mounted).error())), target);
+  return std::move(*device);
+}
+
+// While it lives, a signal to end unmounts. Made before other threads, for them to leave the
+// signals to it.
+class EndOnSignal {
+ public:
+  static Result<EndOnSignal> make(const std::string& target) {
+    Fd signals = TRY(sys::signal_fd(ending_signals));
+    auto stop = TRY(sys::pipe());
+    std::thread thread(watch, std::move(signals), std::move(stop.read), target);
+    return EndOnSignal(std::move(stop.write), std::move(thread));
+  }
+  EndOnSignal(EndOnSignal&&) = default;
+  EndOnSignal& operator=(EndOnSignal&&) = delete;
+  ~EndOnSignal() {
+    stop_.reset();
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  EndOnSignal(Fd stop, std::thread thread) : stop_(std::move(stop)), thread_(std::move(thread)) {}
+  static void watch(Fd signals, Fd stop, const std::string& target) {
+    std::array<struct pollfd, 2> waiting{
+        {{signals.get(), POLLIN, 0}, {stop.get(), POLLIN | POLLHUP, 0}}};
+    for (;;) {
+      auto ready = sys::poll(waiting, -1);
+      if (!ready || waiting[1].revents != 0) return;
+      auto signal = sys::next_signal(signals);
+      // What still uses the mount goes on; the server ends with the last of it.
+      if (signal && *signal)
+        static_cast<void>(sys::umount(target.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW));
+    }
+  }
+  Fd stop_;
+  std::thread thread_;
+};
+
+Result<> serve(Fd device, unionfs::Options options, const std::string& target) {
+  static_cast<void>(sys::prctl(PR_SET_NAME, reinterpret_cast<unsigned long>("lyr-union")));
+  auto end_on_signal = TRY(EndOnSignal::make(target));
+  return unionfs::serve(std::move(device), std::move(options));
+}
+
+// The server's process: nothing of who started it is kept from ending.
+int serve_alone(Fd device, unionfs::Options options, const std::string& target, Fd complaints) {
+  static_cast<void>(sys::new_session_id());
+  static_cast<void>(sys::chdir("/"));
+  auto null = sys::open("/dev/null", O_RDWR);
+  for (int number = 0; null && number <= 2; ++number) static_cast<void>(sys::dup_to(*null, number));
+  auto served = serve(std::move(device), std::move(options), target);
+  if (served) return 0;
+  static_cast<void>(sys::write_all(complaints, describe(served.error())));
+  return 1;
+}
+
+std::string read_all(const Fd& pipe) {
+  std::array<std::byte, complaint_bytes_max> text;
+  auto got = sys::read(pipe, text);
+  return got ? std::string(reinterpret_cast<const char*>(text.data()), *got) : std::string();
+}
+
+}  // namespace
+
+Result<> mount_union(const MountOptions& options, const std::string& target, bool foreground) {
+  std::string at = TRY(absolute(target));
+  auto served = TRY(open_directories(options));
+  Fd device = TRY(mount_device(options, at));
+  if (foreground) {
+    auto ended = serve(std::move(device), std::move(served), at);
+    if (!ended) static_cast<void>(sys::umount(at.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW));
+    return ended;
+  }
+  auto complaints = TRY(sys::pipe());
+  auto child = TRY(sys::clone_process());
+  if (child.pid == 0) {
+    complaints.read.reset();
+    ::_exit(serve_alone(std::move(device), std::move(served), at, std::move(complaints.write)));
+  }
+  // The server alone holds these now: when it ends, so does the connection.
+  device.reset();
+  complaints.write.reset();
+  served = unionfs::Options();
+  auto stands = sys::stat_at(sys::cwd(), at.c_str());
+  if (stands) return {};
+  std::string complaint = read_all(complaints.read);
+  static_cast<void>(sys::umount(at.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW));
+  if (complaint.empty()) return about(Result<>(std::unexpected(std::move(stands).error())), target);
+  return fail_saying(EIO, target + ": " + complaint);
+}
+
+}  // namespace lyr::tools

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mounts a union of plain directories and serves it, in a process of its own or in this one.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "tools/mount_options.h"
+
+namespace lyr::tools {
+
+// Once this returns, the union stands: its root can be asked for. The server ends when it is
+// unmounted, or unmounts it when it gets SIGTERM, SIGINT or SIGHUP. With `foreground` this returns
+// when the server has ended.
+Result<> mount_union(const MountOptions& options, const std::string& target, bool foreground);
+
+}  // namespace lyr::tools
