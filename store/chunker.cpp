@@ -24,11 +24,6 @@ constexpr std::array<uint64_t, 256> make_gear() {
 
 constexpr std::array<uint64_t, 256> gear = make_gear();
 
-// Normalised chunking of level 2 around 2^16: harder to cut before the average, easier after it.
-// The high bits of a gear hash have seen the most bytes.
-constexpr uint64_t mask_before = ((uint64_t{1} << 18) - 1) << 46;
-constexpr uint64_t mask_after = ((uint64_t{1} << 14) - 1) << 50;
-
 size_t cut_within(const std::byte* data, size_t from, size_t to, uint64_t mask, uint64_t& hash) {
   uint64_t mask_shifted = mask << 1;
   size_t at = from;
@@ -41,16 +36,26 @@ size_t cut_within(const std::byte* data, size_t from, size_t to, uint64_t mask, 
   return 0;
 }
 
-}  // namespace
-
-size_t first_chunk(std::span<const std::byte> data) {
-  size_t size = std::min(data.size(), chunk_bytes_max);
-  if (size <= chunk_bytes_min) return size;
+// Inline, so that the store's own rule is a constant in its copy.
+inline size_t cut_first(std::span<const std::byte> data, const ChunkRule& rule) {
+  size_t size = std::min(data.size(), rule.bytes_max);
+  if (size <= rule.bytes_min) return size;
   uint64_t hash = 0;
-  size_t middle = std::min(size, chunk_bytes_average);
-  size_t cut = cut_within(data.data(), chunk_bytes_min, middle, mask_before, hash);
-  if (cut == 0) cut = cut_within(data.data(), middle, size, mask_after, hash);
+  size_t middle = std::min(size, rule.bytes_average);
+  size_t cut = cut_within(data.data(), rule.bytes_min, middle, rule.mask_before, hash);
+  if (cut == 0) cut = cut_within(data.data(), middle, size, rule.mask_after, hash);
   return cut == 0 ? size : cut;
 }
+
+constexpr ChunkRule store_rule = chunk_rule(chunk_bytes_average);
+static_assert(store_rule.bytes_min == chunk_bytes_min && store_rule.bytes_max == chunk_bytes_max);
+
+}  // namespace
+
+size_t first_chunk(std::span<const std::byte> data, const ChunkRule& rule) {
+  return cut_first(data, rule);
+}
+
+size_t first_chunk(std::span<const std::byte> data) { return cut_first(data, store_rule); }
 
 }  // namespace lyr::store
