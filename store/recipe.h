@@ -35,6 +35,13 @@ class RecipeWriter {
   std::unique_ptr<State> state_;
 };
 
+// What a recipe's tar is made of; the three add up to tar_bytes().
+struct RecipeSizes {
+  uint64_t verbatim_bytes = 0;  // headers, padding, odd payloads
+  uint64_t object_bytes = 0;    // an object that occurs twice is counted twice
+  uint64_t zero_bytes = 0;      // runs of zeros in file content: no object
+};
+
 // A recipe file, checked: EUCLEAN with the reason for anything else. Borrows `file`.
 class Recipe {
  public:
@@ -49,12 +56,32 @@ class Recipe {
   using Fetch = std::function<Result<>(const ObjectId&, std::span<std::byte> data)>;
   // The tar, in pieces of at most object_bytes_max bytes.
   Result<> replay(const Fetch& fetch, const ByteSink& sink) const;
+  // Reads the body, and no object.
+  Result<RecipeSizes> measure() const;
+  std::span<const std::byte> body() const { return body_; }  // compressed
 
  private:
   Digest diff_id_;
   uint64_t tar_bytes_ = 0;
   std::span<const std::byte> objects_;
   std::span<const std::byte> body_;
+};
+
+// The tar that a recipe gives, for who wants to ask for it. Not thread-safe; `recipe` outlives it.
+class RecipeReader {
+ public:
+  RecipeReader(const Recipe& recipe, Recipe::Fetch fetch);
+  RecipeReader(RecipeReader&&) noexcept;
+  RecipeReader& operator=(RecipeReader&&) noexcept;
+  ~RecipeReader();
+
+  // The next piece, of at most object_bytes_max bytes, valid until the next call; empty at the end.
+  Result<std::span<const std::byte>> next();
+
+ private:
+  friend class Recipe;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace lyr::store

@@ -5,7 +5,6 @@
 
 #include "base/sys_file.h"
 #include "store/lease.h"
-#include "store/recipe.h"
 #include "store/store_state.h"
 
 namespace lyr::store {
@@ -105,27 +104,6 @@ Result<Tree> Store::open_image_tree(const Digest& chain_id) const {
   Fd file = TRY(
       about(sys::open_at(state_->trees, name.c_str(), O_RDONLY), "image tree " + chain_id.text()));
   return Tree::open(std::move(file));
-}
-
-Result<> Store::write_layer_tar(const Digest& diff_id, const ByteSink& sink) const {
-  std::string name = recipe_name(diff_id);
-  Fd file =
-      TRY(about(sys::open_at(state_->layers, name.c_str(), O_RDONLY), "layer " + diff_id.text()));
-  auto status = TRY(sys::stat(file));
-  auto mapping = TRY(sys::Mapping::read_only(file, static_cast<size_t>(status.st_size)));
-  auto recipe = TRY(Recipe::parse(mapping.bytes()));
-  auto fetch = [&](const ObjectId& object, std::span<std::byte> data) -> Result<> {
-    size_t got = TRY(state_->objects->read(object, 0, data));
-    if (got != data.size()) return fail(EIO, "object of another length", object.sha256.text());
-    return {};
-  };
-  Sha256 hasher;
-  TRY(recipe.replay(fetch, [&](std::span<const std::byte> piece) -> Result<> {
-    hasher.update(piece);
-    return sink(piece);
-  }));
-  if (hasher.finish() != diff_id) return fail(EIO, "recipe", diff_id.text());
-  return {};
 }
 
 Result<std::optional<ImageRecord>> Store::image(const Digest& id) const {

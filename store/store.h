@@ -53,6 +53,7 @@ struct Tag {
 using ByteSink = std::function<Result<>(std::span<const std::byte>)>;
 
 class Import;
+class LayerTar;
 
 // What a store holds and how much disk that takes.
 struct StoreSizes {
@@ -141,6 +142,8 @@ class Store {
   Result<> write_layer_tar(const Digest& diff_id, const ByteSink& sink) const;
   // The layer's kept blob, byte for byte, in pieces. EIO if it would not match its digest.
   Result<> write_layer_blob(const LayerRecord& layer, const ByteSink& sink) const;
+  // The same, for who wants to ask for the pieces.
+  Result<LayerTar> open_layer_tar(const Digest& diff_id) const;
 
   // The catalogue; thread-safe, each call one transaction.
   Result<std::optional<ImageRecord>> image(const Digest& id) const;
@@ -177,6 +180,25 @@ class Store {
  private:
   explicit Store(std::shared_ptr<State> state);
   std::shared_ptr<State> state_;
+};
+
+// One layer on its way out. Not thread-safe; may outlive its store.
+class LayerTar {
+ public:
+  LayerTar(LayerTar&&) noexcept;
+  LayerTar& operator=(LayerTar&&) noexcept;
+  ~LayerTar();
+
+  uint64_t bytes() const;  // of the whole tar
+  // The next piece, valid until the next call; empty at the end, and then not to be asked again.
+  // EIO: damaged, or the whole is not what the layer's name says.
+  Result<std::span<const std::byte>> next();
+
+ private:
+  friend class Store;
+  struct State;
+  explicit LayerTar(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
 };
 
 // One layer on its way in. Each byte of the tar is given exactly once and in order, either as
