@@ -37,6 +37,26 @@ Result<std::optional<Record>> one(const Transaction& transaction, MDB_dbi table,
   return TRY(decode(*value));
 }
 
+Result<std::vector<ImageRecord>> all_images(const Transaction& transaction, MDB_dbi table) {
+  auto records = TRY(all(transaction, table, decode_image));
+  std::ranges::stable_sort(records, std::greater<>(), &ImageRecord::created_unix);
+  return records;
+}
+
+Result<std::vector<Tag>> all_tags(const Transaction& transaction, MDB_dbi table) {
+  std::vector<Tag> tags;
+  auto row = [&](std::string_view key, std::string_view value) -> Result<> {
+    Tag tag;
+    tag.name = key;
+    if (value.size() != tag.image.bytes.size()) return fail(EUCLEAN, "tag record", tag.name);
+    std::memcpy(tag.image.bytes.data(), value.data(), value.size());
+    tags.push_back(std::move(tag));
+    return {};
+  };
+  TRY(transaction.each(table, row));
+  return tags;
+}
+
 }  // namespace
 
 Catalog::Catalog(std::shared_ptr<State> state) : state_(std::move(state)) {}
@@ -56,9 +76,7 @@ Result<std::optional<ImageRecord>> Catalog::image(const Digest& id) const {
 
 Result<std::vector<ImageRecord>> Catalog::images() const {
   auto transaction = TRY(state_->reading());
-  auto records = TRY(all(transaction, state_->images, decode_image));
-  std::ranges::stable_sort(records, std::greater<>(), &ImageRecord::created_unix);
-  return records;
+  return all_images(transaction, state_->images);
 }
 
 Result<std::optional<LayerRecord>> Catalog::layer(const Digest& diff_id) const {
@@ -83,17 +101,17 @@ Result<std::optional<PackRecord>> Catalog::pack(PackNumber number) const {
 
 Result<std::vector<Tag>> Catalog::tags() const {
   auto transaction = TRY(state_->reading());
-  std::vector<Tag> tags;
-  auto row = [&](std::string_view key, std::string_view value) -> Result<> {
-    Tag tag;
-    tag.name = key;
-    if (value.size() != tag.image.bytes.size()) return fail(EUCLEAN, "tag record", tag.name);
-    std::memcpy(tag.image.bytes.data(), value.data(), value.size());
-    tags.push_back(std::move(tag));
-    return {};
-  };
-  TRY(transaction.each(state_->tags, row));
-  return tags;
+  return all_tags(transaction, state_->tags);
+}
+
+Result<CatalogRows> Catalog::rows() const {
+  auto transaction = TRY(state_->reading());
+  CatalogRows rows;
+  rows.images = TRY(all_images(transaction, state_->images));
+  rows.layers = TRY(all(transaction, state_->layers, decode_layer));
+  rows.packs = TRY(all(transaction, state_->packs, decode_pack));
+  rows.tags = TRY(all_tags(transaction, state_->tags));
+  return rows;
 }
 
 Result<std::optional<Digest>> Catalog::tag(std::string_view name) const {

@@ -58,6 +58,14 @@ struct CatalogChange {
   std::span<const PackRecord> packs;  // their sequence is set here
 };
 
+// All of it but the tables' bookkeeping.
+struct CatalogRows {
+  std::vector<ImageRecord> images;  // newest first
+  std::vector<LayerRecord> layers;  // sorted by diff id
+  std::vector<PackRecord> packs;
+  std::vector<Tag> tags;  // sorted by name
+};
+
 class Catalog {
  public:
   static Result<Catalog> open(const std::string& directory);
@@ -75,6 +83,8 @@ class Catalog {
   Result<std::optional<PackRecord>> pack(PackNumber number) const;
   // Empty for a pack that is whole, or is not here.
   Result<DroppedFrames> dropped(PackNumber number) const;
+  // All of these as they are at one moment.
+  Result<CatalogRows> rows() const;
   // Grows with every commit that brings packs.
   Result<uint64_t> sequence() const;
 

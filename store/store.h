@@ -54,6 +54,7 @@ using ByteSink = std::function<Result<>(std::span<const std::byte>)>;
 
 class Import;
 class LayerTar;
+struct StoreStats;  // store/stats.h
 
 // What a store holds and how much disk that takes.
 struct StoreSizes {
@@ -171,6 +172,8 @@ class Store {
   Result<Fd> open_spool() const;
 
   Result<StoreSizes> sizes() const;
+  // Where its bytes are, counted one by one from recipes and packs: seconds in a large store.
+  Result<StoreStats> stats() const;
 
   // Starts writing. Several imports, in one process or many, may run side by side.
   Result<Import> begin_import();
