@@ -65,6 +65,21 @@ std::string quoted(std::string_view text) {
   return result + "\"";
 }
 
+// Not bytes: continuation bytes take no room.
+size_t characters(const std::string& text) {
+  return static_cast<size_t>(
+      std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+std::vector<size_t> widths_of(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], characters(row[i]));
+  }
+  return widths;
+}
+
 }  // namespace
 
 std::string human_size(uint64_t bytes) {
@@ -194,22 +209,27 @@ Result<int64_t> parse_moment(std::string_view text, int64_t now) {
 }
 
 std::string table(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<size_t> widths;
-  auto width = [](const std::string& text) {
-    // Characters, not bytes: continuation bytes take no room.
-    return static_cast<size_t>(
-        std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
-  };
-  for (const auto& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
-  }
+  auto widths = widths_of(rows);
   std::string text;
   for (const auto& row : rows) {
     for (size_t i = 0; i < row.size(); ++i) {
       text += row[i];
       if (i + 1 == row.size()) continue;
-      text += std::string(std::max(widths[i] + column_gap, column_width_min) - width(row[i]), ' ');
+      size_t room = std::max(widths[i] + column_gap, column_width_min);
+      text += std::string(room - characters(row[i]), ' ');
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+std::string figures_table(const std::vector<std::vector<std::string>>& rows) {
+  auto widths = widths_of(rows);
+  std::string text;
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      std::string pad(widths[i] - characters(row[i]), ' ');
+      text += i == 0 ? row[i] + (row.size() > 1 ? pad : "") : "  " + pad + row[i];
     }
     text += '\n';
   }

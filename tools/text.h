@@ -29,5 +29,7 @@ Result<int64_t> parse_moment(std::string_view text, int64_t now_unix_ns);
 
 // Left-aligned columns, at least ten wide and with three spaces between, as docker prints them.
 std::string table(const std::vector<std::vector<std::string>>& rows);
+// Columns of figures: the first to the left, the others to the right, two spaces between.
+std::string figures_table(const std::vector<std::vector<std::string>>& rows);
 
 }  // namespace lyr::tools

@@ -18,6 +18,6 @@ code 0 lyr help --man store stats
 has "$out" '.TH LYR\-STORE\-STATS 1'
 code 1 lyr help store stast
 code 0 lyr store stats
-matches "$out" '^IMAGES '
+matches "$out" '^IMAGE '
 prints "$(lyr images)" lyr image ls
 prints "$(lyr ps --help)" lyr help container ls
