@@ -135,6 +135,7 @@ class Counter {
     std::ranges::sort(layer.frames);
     layer.frames.erase(std::ranges::unique(layer.frames).begin(), layer.frames.end());
     stats_.layers += 1;
+    if (record.blob_kept) stats_.blob_bytes += record.blob_bytes;
     stats_.layer_tar_bytes += record.tar_bytes;
     stats_.references += recipe.object_count();
     stats_.recipe_bytes += disk_bytes(status);

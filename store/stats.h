@@ -52,6 +52,7 @@ struct StoreStats {
   uint64_t tree_bytes = 0;
   uint64_t catalogue_bytes = 0;
   uint64_t index_bytes = 0;
+  uint64_t blob_bytes = 0;  // layers' blobs that are kept as they came
 
   uint64_t object_count() const { return hot.count + cold.count; }
   uint64_t object_bytes() const { return hot.raw_bytes + cold.raw_bytes; }

@@ -219,10 +219,15 @@ std::string ratio_against_index(const AnalysisReport& report) {
     svg.line(left, y(tick), right, y(tick), "grid");
     svg.text(left - 6, y(tick) + 4, Anchor::end, "tick", times_text(tick, step < 0.1 ? 2 : 1));
   }
-  for (double tick = std::ceil(x.low); tick <= x.high; tick += 1) {
-    svg.line(x(tick), top, x(tick), bottom, "grid");
-    auto bytes = static_cast<uint64_t>(std::llround(std::pow(10.0, tick)));
-    svg.text(x(tick), bottom + 15, Anchor::middle, "tick", human_size(bytes));
+  for (double decade = std::floor(x.low); decade <= x.high; decade += 1) {
+    for (double factor : {1.0, 2.0, 5.0}) {
+      double tick = decade + std::log10(factor);
+      bool crowded = factor != 1 && x.high - x.low > 2;
+      if (tick < x.low || tick > x.high || crowded) continue;
+      svg.line(x(tick), top, x(tick), bottom, "grid");
+      auto bytes = static_cast<uint64_t>(std::llround(std::pow(10.0, tick)));
+      svg.text(x(tick), bottom + 15, Anchor::middle, "tick", human_size(bytes));
+    }
   }
   svg.line(left, bottom, right, bottom, "axis");
   svg.text((left + right) / 2, bottom + 34, Anchor::middle, "caption",

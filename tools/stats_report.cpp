@@ -53,7 +53,8 @@ std::vector<Number> numbers_of(const StoreStats& stats) {
           {"recipe_bytes", stats.recipe_bytes},
           {"tree_bytes", stats.tree_bytes},
           {"catalogue_bytes", stats.catalogue_bytes},
-          {"index_bytes", stats.index_bytes}};
+          {"index_bytes", stats.index_bytes},
+          {"blob_bytes", stats.blob_bytes}};
 }
 
 std::string times(uint64_t whole, uint64_t part) {
@@ -100,6 +101,7 @@ Rows store_rows(const StoreStats& stats) {
       fmt::format("recipes {}, trees {}, catalogue {}", human_size(stats.recipe_bytes),
                   human_size(stats.tree_bytes), human_size(stats.catalogue_bytes)));
   row("Index", "", stats.index_bytes, "a cache");
+  if (stats.blob_bytes > 0) row("Blobs", "", stats.blob_bytes, "kept as they came");
   return rows;
 }
 
