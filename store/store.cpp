@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/store.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "base/sys_file.h"
@@ -92,18 +94,30 @@ Result<size_t> Store::read_file(const Tree& tree, Ino ino, uint64_t offset,
   return data.size();
 }
 
+namespace {
+
+// Its import checked every record. A file that others can write may have a right checksum and yet
+// be made to mislead us.
+Result<Tree> open_committed_tree(Fd file) {
+  auto status = TRY(sys::stat(file));
+  bool ours = status.st_uid == ::geteuid() && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+  return Tree::open(std::move(file), ours ? TreeCheck::checksum : TreeCheck::everything);
+}
+
+}  // namespace
+
 Result<Tree> Store::open_layer_tree(const Digest& diff_id) const {
   std::string name = layer_tree_name(diff_id);
   Fd file =
       TRY(about(sys::open_at(state_->layers, name.c_str(), O_RDONLY), "layer " + diff_id.text()));
-  return Tree::open(std::move(file));
+  return open_committed_tree(std::move(file));
 }
 
 Result<Tree> Store::open_image_tree(const Digest& chain_id) const {
   std::string name = image_tree_name(chain_id);
   Fd file = TRY(
       about(sys::open_at(state_->trees, name.c_str(), O_RDONLY), "image tree " + chain_id.text()));
-  return Tree::open(std::move(file));
+  return open_committed_tree(std::move(file));
 }
 
 Result<std::optional<ImageRecord>> Store::image(const Digest& id) const {

@@ -28,15 +28,15 @@ Tree::Tree(Tree&&) noexcept = default;
 Tree& Tree::operator=(Tree&&) noexcept = default;
 Tree::~Tree() = default;
 
-Result<Tree> Tree::open(Fd file) {
+Result<Tree> Tree::open(Fd file, TreeCheck check) {
   auto status = TRY(sys::stat(file));
   auto size = static_cast<size_t>(status.st_size);
   if (size < sizeof(TreeHeader)) return fail(EUCLEAN, "tree", "too short");
   auto image = std::make_unique<Image>();
   image->mapping = TRY(sys::Mapping::read_only(file, size));
-  if (const char* reason = check_tree(image->mapping.bytes(), *image)) {
-    return fail(EUCLEAN, "tree", reason);
-  }
+  const char* reason = check_tree_tables(image->mapping.bytes(), *image);
+  if (reason == nullptr && check == TreeCheck::everything) reason = check_tree_records(*image);
+  if (reason != nullptr) return fail(EUCLEAN, "tree", reason);
   return Tree(std::move(image));
 }
 

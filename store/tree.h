@@ -2,8 +2,8 @@
 // A tree image: one directory tree as a flat, immutable, mmap-able metadata file (docs/formats.md,
 // "tree"). Content is named by object, never stored here. A *layer tree* may hold whiteouts, opaque
 // marks and links to paths of lower layers; an *image tree* (merged) never does. Everything in the
-// file is validated once, at open; after that every accessor is safe, allocates nothing and may be
-// called from any thread.
+// file is validated before its import is committed; after that every accessor is safe, allocates
+// nothing and may be called from any thread.
 #pragma once
 
 #include <sys/types.h>
@@ -55,10 +55,16 @@ struct TreeAlias {
   std::string_view name;
 };
 
+// How much of a tree image is looked at when it is opened.
+enum class TreeCheck {
+  everything,  // whatever wrote the file, no accessor can leave it
+  checksum,    // for a file of which everything was checked before, and that is ours alone
+};
+
 class Tree {
  public:
   // EUCLEAN with the reason for anything that is not a whole, valid tree image.
-  static Result<Tree> open(Fd file);
+  static Result<Tree> open(Fd file, TreeCheck check = TreeCheck::everything);
   Tree(Tree&&) noexcept;
   Tree& operator=(Tree&&) noexcept;
   ~Tree();

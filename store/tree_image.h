@@ -30,8 +30,10 @@ ObjectId object_id(const TreeObjectRecord& record);
 
 const Tree::Image& tree_image(const Tree& tree);
 
-// The reason why `image` is not a valid tree, or null. Sets its tables. Everything an accessor
-// relies on is checked here.
-const char* check_tree(std::span<const std::byte> bytes, Tree::Image& image);
+// The reason why `bytes` are not a valid tree, or null. The first looks at header, checksum and
+// where tables lie, and sets the image's; the second at every record. What both have passed is all
+// that an accessor relies on.
+const char* check_tree_tables(std::span<const std::byte> bytes, Tree::Image& image);
+const char* check_tree_records(const Tree::Image& image);
 
 }  // namespace lyr::store

@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <xxhash.h>
 
 #include <csignal>
+#include <cstring>
 
+#include "store/tree_format.h"
 #include "tests/store/sample_layer.h"
 
 namespace lyr::store {
@@ -188,6 +191,33 @@ TEST_F(DamageTest, ALostLayerFileNamesTheLayer) {
   auto replayed = replay();
   ASSERT_FALSE(replayed);
   EXPECT_NE(describe(replayed.error()).find(sample_.diff_id().text()), std::string::npos);
+}
+
+// With a right checksum, so that only a look at the records can tell.
+void forge_tree(std::vector<std::byte>& bytes) {
+  TreeHeader header{};
+  std::memcpy(&header, bytes.data(), sizeof header);
+  TreeEntryRecord entry{};
+  std::memcpy(&entry, bytes.data() + header.entries.offset, sizeof entry);
+  entry.ino = 1u << 30;
+  std::memcpy(bytes.data() + header.entries.offset, &entry, sizeof entry);
+  auto summed = std::span(bytes).subspan(tree_checksum_from);
+  header.checksum = XXH3_64bits(summed.data(), summed.size());
+  std::memcpy(bytes.data(), &header, sizeof header);
+}
+
+TEST_F(DamageTest, AForgedTreeThatOthersCanWriteIsRefused) {
+  std::string tree = only_file("layers", ".tree");
+  Fd file = must(sys::open(tree.c_str(), O_RDWR));
+  std::vector<std::byte> bytes(size_of(tree));
+  must(sys::pread_exactly(file, bytes, 0));
+  forge_tree(bytes);
+  must(sys::pwrite_all(file, bytes, 0));
+  must(sys::chmod_at(sys::cwd(), tree.c_str(), 0620));
+  reopen();
+  auto opened = store().open_layer_tree(sample_.diff_id());
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, EUCLEAN);
 }
 
 TEST_F(DamageTest, ACatalogueThatIsNoneSaysSo) {

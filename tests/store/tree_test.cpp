@@ -209,15 +209,16 @@ std::vector<std::byte> sample_image() {
 
 TEST(TreeTest, EveryCutAndEveryFlippedBitIsNoticed) {
   const std::vector<std::byte> image = sample_image();
+  must(tree_from(image, TreeCheck::checksum));
   for (size_t size = 0; size < image.size(); ++size) {
-    auto opened = tree_from(std::span(image).first(size));
+    auto opened = tree_from(std::span(image).first(size), TreeCheck::checksum);
     ASSERT_FALSE(opened) << size;
     EXPECT_EQ(opened.error().code, EUCLEAN) << size;
   }
   for (size_t i = 0; i < image.size(); ++i) {
     auto changed = image;
     changed[i] ^= std::byte{4};
-    auto opened = tree_from(changed);
+    auto opened = tree_from(changed, TreeCheck::checksum);
     // Bytes that are not summed would be bytes that do nothing.
     ASSERT_FALSE(opened) << "at byte " << i;
     EXPECT_EQ(opened.error().code, EUCLEAN) << i;

@@ -24,8 +24,9 @@ inline Result<Fd> unnamed_file(std::span<const std::byte> bytes) {
   return file;
 }
 
-inline Result<Tree> tree_from(std::span<const std::byte> bytes) {
-  return Tree::open(TRY(unnamed_file(bytes)));
+inline Result<Tree> tree_from(std::span<const std::byte> bytes,
+                              TreeCheck check = TreeCheck::everything) {
+  return Tree::open(TRY(unnamed_file(bytes)), check);
 }
 
 // What a test can rely on: aborts with the error when `result` is one.
