@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/store.h"
 
+#include <linux/fs.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "base/sys_file.h"
+#include "base/sys_process.h"
 #include "store/lease.h"
 #include "store/store_state.h"
 
@@ -16,6 +18,19 @@ Result<Fd> open_directory(const Fd& parent, const char* name) {
   auto made = sys::mkdir_at(parent, name, 0700);
   if (!made && made.error().code != EEXIST) return std::unexpected(std::move(made).error());
   return sys::open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+}
+
+// On btrfs a write to a mapped page needs a new block: on a full disk, where people come to delete,
+// that is a SIGBUS in LMDB's lock file and in the index. So what will be made in here is written in
+// place, without the checksums of btrfs, as on other file systems, which know no such flag. Packs,
+// recipes and trees have their own.
+void write_in_place(const Fd& directory) {
+  unsigned flags = 0;
+  auto got = sys::ioctl(directory, FS_IOC_GETFLAGS, reinterpret_cast<unsigned long>(&flags));
+  if (!got) return;
+  flags |= FS_NOCOW_FL;
+  static_cast<void>(
+      sys::ioctl(directory, FS_IOC_SETFLAGS, reinterpret_cast<unsigned long>(&flags)));
 }
 
 // The store's directory, and the names of what is in it, outlive a power cut from here on.
@@ -54,6 +69,7 @@ Result<Store> Store::open(const std::string& directory) {
   TRY(about(sys::mkdir_all_at(sys::cwd(), directory, 0700), directory));
   state->directory = TRY(about(sys::open(directory.c_str(), O_RDONLY | O_DIRECTORY), directory));
   bool present = TRY(sys::exists_at(state->directory, "catalog.mdb"));
+  if (!present) write_in_place(state->directory);
   state->packs = TRY(open_directory(state->directory, "packs"));
   state->layers = TRY(open_directory(state->directory, "layers"));
   state->trees = TRY(open_directory(state->directory, "trees"));
