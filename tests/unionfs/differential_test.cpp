@@ -64,6 +64,12 @@ std::string outcome(long result) {
   return result >= 0 ? "ok " + std::to_string(result) : "errno " + std::to_string(errno);
 }
 
+// A directory that is not empty is in a rename's way by either error, says POSIX. XFS takes EEXIST.
+std::string rename_outcome(long result) {
+  if (result < 0 && errno == EEXIST) errno = ENOTEMPTY;
+  return outcome(result);
+}
+
 class Player {
  public:
   Player(std::string left, std::string right, uint64_t seed)
@@ -182,7 +188,7 @@ class Player {
     switch (kind) {
       case 7:
         name("rename");
-        return outcome(rename(p, two.c_str()));
+        return rename_outcome(rename(p, two.c_str()));
       case 8:
         name("rename noreplace");
         return outcome(renameat2(AT_FDCWD, p, AT_FDCWD, two.c_str(), RENAME_NOREPLACE));
