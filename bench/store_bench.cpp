@@ -89,6 +89,46 @@ void read_warm(benchmark::State& state) {
 }
 BENCHMARK(read_warm)->Arg(4096)->Arg(65536);
 
+// Argument: bytes of one read, of an object that this process has not read yet: it is checked
+// whole.
+void read_first(benchmark::State& state) {
+  Scratch scratch;
+  SampleLayer layer = layer_of(1000, 100000);
+  load(*scratch.store, layer, layer.record());
+  std::vector<std::byte> data(static_cast<size_t>(state.range(0)));
+  std::optional<Tree> tree;
+  Ino next = no_ino;
+  for (auto _ : state) {
+    while (next != no_ino && tree->extent_count(next) == 0) next = next % tree->inode_count() + 1;
+    if (next == no_ino || next == tree->inode_count()) {
+      state.PauseTiming();
+      scratch.store.emplace(must(Store::open(scratch.path)));
+      tree.emplace(must(scratch.store->open_layer_tree(layer.diff_id())));
+      for (next = root_ino; tree->extent_count(next) == 0;) ++next;
+      state.ResumeTiming();
+    }
+    benchmark::DoNotOptimize(must(scratch.store->read_file(*tree, next++, 4096, data)));
+  }
+}
+BENCHMARK(read_first)->Arg(4096);
+
+// Argument: bytes of one read, one after another through a file of 200 MB.
+void read_sequential(benchmark::State& state) {
+  Scratch scratch;
+  SampleLayer layer = layer_of(1, 200000000);
+  load(*scratch.store, layer, layer.record());
+  Tree tree = must(scratch.store->open_layer_tree(layer.diff_id()));
+  Ino file = tree.lookup(tree.lookup(root_ino, "d0"), "f0");
+  std::vector<std::byte> data(static_cast<size_t>(state.range(0)));
+  uint64_t offset = 0;
+  for (auto _ : state) {
+    size_t got = must(scratch.store->read_file(tree, file, offset, data));
+    offset = got < data.size() ? 0 : offset + got;
+  }
+  state.SetBytesProcessed(state.range(0) * state.iterations());
+}
+BENCHMARK(read_sequential)->Arg(128 << 10)->Arg(1 << 20);
+
 void look_up(benchmark::State& state) {
   LayerTreeBuilder builder;
   std::vector<std::string> names;
@@ -104,6 +144,27 @@ void look_up(benchmark::State& state) {
   }
 }
 BENCHMARK(look_up);
+
+// Arguments: files, and whether every record is checked.
+void tree_open(benchmark::State& state) {
+  LayerTreeBuilder builder;
+  for (int64_t i = 0; i < state.range(0); ++i) {
+    std::string path = "d" + std::to_string(i / 1000) + "/f" + std::to_string(i);
+    Extent extent{.length = 10, .object = {.sha256 = Digest::of(path)}};
+    must(builder.add_file(path, attr_of(0644), 10, std::span(&extent, 1)));
+  }
+  auto bytes = must(builder.finish());
+  Fd file = must(unnamed_file(bytes));
+  auto check = state.range(1) != 0 ? TreeCheck::everything : TreeCheck::checksum;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(must(Tree::open(must(sys::dup(file)), check)));
+  }
+  state.counters["bytes"] = static_cast<double>(bytes.size());
+}
+BENCHMARK(tree_open)
+    ->ArgNames({"files", "all"})
+    ->ArgsProduct({{10000, 500000}, {1, 0}})
+    ->Unit(benchmark::kMillisecond);
 
 // An index of a million objects, in packs of 3000.
 struct MillionObjects {
