@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "image/decode.h"
+#include "image/gzip_header.h"
 
 namespace lyr::image {
 namespace {
@@ -14,6 +15,8 @@ namespace {
 constexpr std::byte magic_first{0x1f};
 // igzip loads whole words: what it may touch behind the input is ours.
 constexpr size_t overread_bytes = 64;
+
+Failure ended_early() { return fail(EBADMSG, "gunzip", "the gzip data ends early (truncated?)"); }
 
 class GzipReader final : public ByteReader {
  public:
@@ -29,10 +32,13 @@ class GzipReader final : public ByteReader {
   // The state is 80 KiB and more: made once, reset for each member.
   void begin_member() {
     isal_inflate_init(state_.get());
-    state_->crc_flag = ISAL_GZIP;
+    state_->crc_flag = ISAL_GZIP_NO_HDR_VER;
+    header_ = GzipHeader();
+    in_header_ = true;
   }
   Result<bool> refill();
   Result<bool> next_member();
+  Result<bool> pass_header();
   Result<size_t> inflate(std::span<std::byte> data);
 
   std::unique_ptr<ByteReader> input_;
@@ -40,6 +46,8 @@ class GzipReader final : public ByteReader {
   std::vector<std::byte> buffer_;
   std::unique_ptr<inflate_state> state_ = std::make_unique<inflate_state>();
   std::span<const std::byte> rest_;  // of the input in buffer_
+  GzipHeader header_;
+  bool in_header_ = true;
   uint64_t consumed_ = 0;
   uint64_t produced_ = 0;
   bool between_ = false;  // members: the one before is complete
@@ -74,6 +82,17 @@ Result<bool> GzipReader::next_member() {
   }
 }
 
+// False at the end of the input.
+Result<bool> GzipReader::pass_header() {
+  while (in_header_) {
+    bool more = TRY(refill());
+    if (!more) return false;
+    bool complete = TRY(header_.take(rest_));
+    in_header_ = !complete;
+  }
+  return true;
+}
+
 // One call of igzip. It takes input ahead of need into its state and, when a member ends, steps
 // back over what it did not use: so rest_ stays in the same buffer until all of it is used up.
 Result<size_t> GzipReader::inflate(std::span<std::byte> data) {
@@ -103,6 +122,8 @@ Result<size_t> GzipReader::read(std::span<std::byte> data) {
       bool more = TRY(next_member());
       if (!more) return 0;
     }
+    bool begun = TRY(pass_header());
+    if (!begun) return ended_early();
     size_t count = TRY(inflate(data));
     produced_ += count;
     TRY(check_expansion(consumed_, produced_, limits_));
@@ -111,7 +132,7 @@ Result<size_t> GzipReader::read(std::span<std::byte> data) {
     if (between_) continue;
     if (!rest_.empty()) return fail(EBADMSG, "gunzip", "not valid gzip data (damaged)");
     bool more = TRY(refill());
-    if (!more) return fail(EBADMSG, "gunzip", "the gzip data ends early (truncated?)");
+    if (!more) return ended_early();
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "image/decode.h"
 
+#include <crc.h>
 #include <gtest/gtest.h>
 #include <igzip_lib.h>
 #include <zstd.h>
@@ -95,6 +96,33 @@ TEST(DecodeTest, allMembersAndFramesAreReadHoweverTheInputIsCut) {
       ASSERT_TRUE(decoded.has_value()) << describe(decoded.error());
       EXPECT_EQ(*decoded, expected);
     }
+  }
+}
+
+// `data` with a header that has all there can be: `flags`, and the checksum over the header.
+std::string with_long_header(std::string_view data, uint8_t flags, bool right) {
+  std::string header("\x1f\x8b\x08\0\0\0\0\0\x02\xff\x06\0ab\x02\0xyname\0comment\0", 31);
+  header[3] = static_cast<char>(flags);
+  uint32_t sum = crc32_gzip_refl(0, reinterpret_cast<unsigned char*>(header.data()), header.size());
+  header += static_cast<char>(sum & 0xff);
+  header += static_cast<char>((sum >> 8 & 0xff) ^ (right ? 0 : 1));
+  return header + gzip(data).substr(10);
+}
+
+TEST(DecodeTest, aGzipHeaderIsReadWholeAndCheckedHoweverItIsCut) {
+  constexpr uint8_t all_flags = 2 | 4 | 8 | 16;
+  const std::string good = with_long_header("content", all_flags, true);
+  const std::string wrong_sum = with_long_header("content", all_flags, false);
+  const std::string reserved = with_long_header("content", all_flags | 0x20, true);
+  for (size_t piece_bytes = 1; piece_bytes < 50; ++piece_bytes) {
+    auto decoded = decode(gzip("first ") + good, piece_bytes);
+    ASSERT_TRUE(decoded.has_value()) << describe(decoded.error());
+    EXPECT_EQ(*decoded, "first content");
+    EXPECT_FALSE(decode(wrong_sum, piece_bytes).has_value());
+    EXPECT_FALSE(decode(reserved, piece_bytes).has_value());
+  }
+  for (size_t length = 6; length < good.size(); ++length) {
+    EXPECT_FALSE(decode(good.substr(0, length)).has_value()) << length;
   }
 }
 
