@@ -2,8 +2,9 @@
 #include "image/config.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <ctime>
+#include <optional>
+#include <string_view>
 
 #include "image/json_text.h"
 
@@ -65,6 +66,53 @@ Result<> read_layers(const Json& root, Config& config) {
   return {};
 }
 
+// The readers of a date take what they read off `text`.
+std::optional<int> take_digits(std::string_view& text, size_t count) {
+  int value = 0;
+  if (text.size() < count) return std::nullopt;
+  for (char c : text.substr(0, count)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    value = value * 10 + (c - '0');
+  }
+  text.remove_prefix(count);
+  return value;
+}
+
+bool take_char(std::string_view& text, std::string_view one_of) {
+  if (text.empty() || one_of.find(text.front()) == std::string_view::npos) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+// "2026-11-24T14:05:50" in UTC, as RFC 3339 (5.6) has it; nothing for what is no day or no time of
+// day.
+std::optional<int64_t> take_date(std::string_view& text) {
+  struct Part {
+    size_t digits;
+    std::string_view then;
+    int value = 0;
+  } parts[] = {{4, "-"}, {2, "-"}, {2, "Tt"}, {2, ":"}, {2, ":"}, {2, ""}};
+  for (Part& part : parts) {
+    auto value = take_digits(text, part.digits);
+    if (!value) return std::nullopt;
+    part.value = *value;
+    if (!part.then.empty() && !take_char(text, part.then)) return std::nullopt;
+  }
+  std::tm time{};
+  time.tm_year = parts[0].value - 1900;
+  time.tm_mon = parts[1].value - 1;
+  time.tm_mday = parts[2].value;
+  time.tm_hour = parts[3].value;
+  time.tm_min = parts[4].value;
+  time.tm_sec = std::min(parts[5].value, 59);  // a leap second is one of the minute it ends
+  if (time.tm_hour > 23 || time.tm_min > 59 || parts[5].value > 60) return std::nullopt;
+  const std::tm said = time;
+  auto seconds = static_cast<int64_t>(timegm(&time));
+  // timegm makes 2 March of 30 February.
+  if (time.tm_mon != said.tm_mon || time.tm_mday != said.tm_mday) return std::nullopt;
+  return seconds;
+}
+
 }  // namespace
 
 Result<Config> parse_config(std::string_view json) {
@@ -82,28 +130,23 @@ Result<Config> parse_config(std::string_view json) {
 }
 
 int64_t created_unix(const Config& config) {
-  std::tm time{};
-  int used = 0;
-  const char* text = config.created.c_str();
-  if (std::sscanf(text, "%4d-%2d-%2d%*1[Tt]%2d:%2d:%2d%n", &time.tm_year, &time.tm_mon,
-                  &time.tm_mday, &time.tm_hour, &time.tm_min, &time.tm_sec, &used) != 6) {
-    return 0;
+  std::string_view text = config.created;
+  const std::optional<int64_t> date = take_date(text);
+  if (!date) return 0;
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    if (!take_digits(text, 1)) return 0;
+    while (take_digits(text, 1)) continue;
   }
-  text += used;
-  if (*text == '.') ++text;
-  while (*text >= '0' && *text <= '9') ++text;
-  int64_t offset = 0;
-  if (*text == '+' || *text == '-') {
-    int hours = 0;
-    int minutes = 0;
-    if (std::sscanf(text + 1, "%2d:%2d", &hours, &minutes) != 2) return 0;
-    offset = (hours * 60 + minutes) * (*text == '-' ? -60 : 60);
-  } else if (*text != 'Z' && *text != 'z') {
-    return 0;
-  }
-  time.tm_year -= 1900;
-  time.tm_mon -= 1;
-  return static_cast<int64_t>(timegm(&time)) - offset;
+  if (text == "Z" || text == "z") return *date;
+  if (!text.starts_with('+') && !text.starts_with('-')) return 0;
+  const int64_t sign = text.front() == '+' ? 1 : -1;
+  text.remove_prefix(1);
+  auto hours = take_digits(text, 2);
+  bool colon = take_char(text, ":");
+  auto minutes = take_digits(text, 2);
+  if (!hours || !colon || !minutes || *hours > 23 || *minutes > 59 || !text.empty()) return 0;
+  return *date - sign * (*hours * 60 + *minutes) * 60;
 }
 
 }  // namespace lyr::image
