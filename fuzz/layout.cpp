@@ -2,16 +2,22 @@
 // A whole layout or docker archive, as documents separated by lines of "--": index.json,
 // manifest.json (either may be empty), then blobs. "DIGEST3" and "SIZE3" stand for those of
 // document 3, so that mutations get past the digests. Later documents may not name earlier ones.
+// What is planned is pinned by digests, and the same when it is planned again from a tar of the
+// same files.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/check.h"
+#include "base/sys_file.h"
+#include "image/json_text.h"
 #include "image/plan.h"
 #include "image/reference.h"
+#include "tests/image/tar_maker.h"
 
 namespace {
 
@@ -42,6 +48,8 @@ class Documents final : public BlobSource {
     files_["oci-layout"] = R"({"imageLayoutVersion":"1.0.0"})";
   }
 
+  const std::map<std::string, std::string>& files() const { return files_; }
+
   Result<std::optional<uint64_t>> size(const std::string& name) const override {
     auto file = files_.find(name);
     return file == files_.end() ? std::nullopt : std::optional<uint64_t>(file->second.size());
@@ -61,6 +69,58 @@ class Documents final : public BlobSource {
   std::map<std::string, std::string> files_;
 };
 
+void check_layer(const Documents& documents, const PlannedLayer& layer) {
+  CHECK(!layer.file.starts_with('/') && !layer.file.empty());
+  CHECK(("/" + layer.file + "/").find("/../") == std::string::npos);
+  if (!layer.digest) return;
+  CHECK(layer.file == "blobs/sha256/" + layer.digest->hex());
+  auto file = documents.files().find(layer.file);
+  if (file != documents.files().end()) CHECK(Digest::of(file->second) == *layer.digest);
+}
+
+void check_image(const Documents& documents, const PlannedImage& image) {
+  CHECK(Digest::of(image.config_json) == image.id);
+  CHECK(parse_config(image.config_json).has_value());
+  CHECK(image.layers.size() == image.config.diff_ids.size());
+  CHECK(std::ranges::is_sorted(image.tags));
+  CHECK(std::ranges::adjacent_find(image.tags) == image.tags.end());
+  for (const std::string& tag : image.tags) {
+    auto reference = parse_reference(tag);
+    CHECK(reference.has_value() && reference->canonical() == tag && !reference->digest);
+  }
+  for (size_t i = 0; i < image.layers.size(); ++i) {
+    CHECK(image.layers[i].diff_id == image.config.diff_ids[i]);
+    check_layer(documents, image.layers[i]);
+  }
+  if (image.manifest_json.empty()) return;
+  auto manifest = nlohmann::json::parse(image.manifest_json);
+  CHECK(manifest["config"]["digest"] == image.id.text());
+}
+
+// The same files, as an archive has them.
+Result<Plan> plan_of_tar(const Documents& documents) {
+  std::string tar;
+  for (const auto& [name, text] : documents.files()) tar += file(name, text);
+  tar += end_of_tar();
+  Fd directory = TRY(sys::open("/tmp", O_RDONLY | O_DIRECTORY));
+  Fd unnamed = TRY(sys::open_unnamed(directory, O_RDWR, 0600));
+  TRY(sys::write_all(unnamed, bytes_of(tar)));
+  auto archive = std::make_shared<const Fd>(std::move(unnamed));
+  auto source = TRY(ArchiveSource::index(std::move(archive), tar.size()));
+  return make_plan(source, "repository");
+}
+
+void check_same(const Plan& plan, const Plan& other) {
+  CHECK(plan.size() == other.size());
+  for (size_t i = 0; i < plan.size(); ++i) {
+    CHECK(plan[i].id == other[i].id && plan[i].tags == other[i].tags);
+    CHECK(plan[i].manifest_json == other[i].manifest_json);
+    for (size_t k = 0; k < plan[i].layers.size(); ++k) {
+      CHECK(plan[i].layers[k].file == other[i].layers[k].file);
+    }
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -68,16 +128,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   auto plan = make_plan(documents, "repository");
   if (!plan) return 0;
   CHECK(!plan->empty());
+  std::set<Digest> ids;
   for (const PlannedImage& image : *plan) {
-    CHECK(Digest::of(image.config_json) == image.id);
-    CHECK(image.layers.size() == image.config.diff_ids.size());
-    for (const std::string& tag : image.tags) {
-      auto reference = parse_reference(tag);
-      CHECK(reference.has_value() && reference->canonical() == tag);
-    }
-    for (const PlannedLayer& layer : image.layers) {
-      CHECK(("/" + layer.file + "/").find("/../") == std::string::npos);
-    }
+    check_image(documents, image);
+    CHECK(ids.insert(image.id).second);
   }
+  auto again = plan_of_tar(documents);
+  CHECK(again.has_value());
+  check_same(*plan, *again);
   return 0;
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JSON documents: configs, manifests, indexes, docker's manifest.json, and whole layouts in the form
-that fuzz/layout.cpp reads."""
+"""JSON documents: configs, manifests, indexes, docker's manifest.json, and whole layouts in the
+form that fuzz/layout.cpp reads."""
 
 import json
 
@@ -166,7 +166,8 @@ def layouts():
     image = {"schemaVersion": 2, "config": placed(CONFIG, 3), "layers": [placed(LAYER, 4)]}
     named = {"org.opencontainers.image.ref.name": "docker.io/library/a:1"}
     yield "full-name", index(placed(MANIFEST, 2, annotations=named)), "", image, config(), "layer"
-    yield "bad-name", index(placed(MANIFEST, 2, annotations={"io.containerd.image.name": "A:B:C"})), \
+    bad = {"io.containerd.image.name": "A:B:C"}
+    yield "bad-name", index(placed(MANIFEST, 2, annotations=bad)), \
         "", image, config(), "layer"
     yield "digest-name", index(placed(MANIFEST, 2, annotations={
         "io.containerd.image.name": "a@" + DIGEST})), "", image, config(), "layer"
@@ -182,10 +183,11 @@ def layouts():
         placed(MANIFEST, 2, artifactType="application/vnd.example"), placed(MANIFEST, 2)), \
         "", image, config(), "layer"
     chain = [index(placed(INDEX, n + 1)) for n in range(2, 7)]
-    yield "five-deep", index(placed(INDEX, 2)), "", *chain, {**image, "config": placed(CONFIG, 8)}, \
-        config(), "layer"
-    yield "three-deep", index(placed(INDEX, 2)), "", chain[0], chain[1], index(placed(MANIFEST, 5)), \
-        {"schemaVersion": 2, "config": placed(CONFIG, 6), "layers": [placed(LAYER, 7)]}, config(), "l"
+    yield "five-deep", index(placed(INDEX, 2)), "", *chain, \
+        {**image, "config": placed(CONFIG, 8)}, config(), "layer"
+    deep_image = {"schemaVersion": 2, "config": placed(CONFIG, 6), "layers": [placed(LAYER, 7)]}
+    yield "three-deep", index(placed(INDEX, 2)), "", chain[0], chain[1], \
+        index(placed(MANIFEST, 5)), deep_image, config(), "l"
     saved_image = {"Config": "blobs/sha256/HEX2", "RepoTags": ["a:1"],
                    "Layers": ["blobs/sha256/HEX3"]}
     yield "saved-dots", "", [{**saved_image, "Config": "./x/../blobs//sha256/HEX2"}], config(), "l"
