@@ -165,7 +165,7 @@ Result<DroppedFrames> decode_dropped(std::string_view bytes) {
   constexpr size_t each = sizeof record.frames.front();
   if (!reader.end() || raw.size() % each != 0) return fail(EUCLEAN, "dropped frames");
   record.frames.resize(raw.size() / each);
-  std::memcpy(record.frames.data(), raw.data(), raw.size());
+  if (!raw.empty()) std::memcpy(record.frames.data(), raw.data(), raw.size());
   if (!std::ranges::is_sorted(record.frames)) return fail(EUCLEAN, "dropped frames");
   return record;
 }
