@@ -14,6 +14,7 @@ constexpr size_t xattrs_max = 1024;  // of one entry
 constexpr std::string_view schily_xattr = "SCHILY.xattr.";
 constexpr std::string_view libarchive_xattr = "LIBARCHIVE.xattr.";
 constexpr std::string_view gnu_sparse = "GNU.sparse.";
+constexpr std::string_view star_size = "SCHILY.realsize";
 
 struct Record {
   std::string_view key;
@@ -178,6 +179,8 @@ Result<> read_record(PaxRecords& records, const Record& record) {
   if (key.starts_with(gnu_sparse)) {
     return read_sparse(records.sparse, key.substr(gnu_sparse.size()), value);
   }
+  // star's size of a sparse file: libarchive takes it, GNU tar does not.
+  if (key == star_size) return bad_tar("SCHILY.realsize is not known");
   // POSIX: an empty value takes back what an earlier record said.
   const bool empty = value.empty();
   if (key == "path") {

@@ -228,6 +228,7 @@ TEST(TarReaderTest, whatToolsReadDifferentlyIsRefused) {
       {"xattr's name",
        extension('x', pax_record("SCHILY.xattr." + std::string(256, 'n'), "a")) + end},
       {"too large", extension('x', pax_record("SCHILY.xattr.a", std::string(70000, 'v'))) + end},
+      {"SCHILY.realsize", extension('x', pax_record("SCHILY.realsize", "9")) + file("f", "") + end},
       {"base64", extension('x', pax_record("LIBARCHIVE.xattr.a", "!!")) + end},
   };
   for (const Hostile& row : table) {
