@@ -70,17 +70,19 @@ Result<bool> publish_image_tree(const Store::State& store, ImageRecord& image) {
 
 }  // namespace
 
-Result<ObjectId> Import::State::put(std::span<const std::byte> data) {
-  ObjectId object = ObjectId::of(data);
+Result<std::optional<Place>> Import::State::put(const ObjectId& object,
+                                                std::span<const std::byte> data) {
   std::scoped_lock lock(mutex);
-  if (written.contains(object)) return object;
+  auto found = written.find(object);
+  if (found != written.end()) return found->second;
   auto may_use = [this](const Place& place) { return leases.may_use(place); };
-  if (store->objects->find_same(object, data, may_use)) return object;
+  if (store->objects->find_same(object, data, may_use)) return std::nullopt;
   if (writer && !writer->has_room(data.size())) TRY(seal());
   if (!writer) writer = TRY(PackWriter::create(store->packs, writes));
   uint64_t offset = TRY(writer->append(object, data));
-  written.emplace(object, Place{writer->number(), offset});
-  return object;
+  Place place{writer->number(), offset};
+  written.emplace(object, place);
+  return place;
 }
 
 Result<> Import::State::seal() {
@@ -96,20 +98,6 @@ Result<> Import::State::flush() {
   std::scoped_lock lock(mutex);
   if (!writer) return {};
   return writer->flush();
-}
-
-Result<> Import::State::fetch(const ObjectId& object, std::span<std::byte> data) {
-  std::optional<Place> place;
-  {
-    std::scoped_lock lock(mutex);
-    auto found = written.find(object);
-    if (found != written.end()) place = found->second;
-  }
-  if (!place) {
-    size_t got = TRY(store->objects->read(object, 0, data));
-    return got == data.size() ? Result<>() : fail(EIO, "object", object.sha256.text());
-  }
-  return store->objects->read_frame(*place, object, data);
 }
 
 // What was written for nothing goes at once: on a full disk that is the space people wait for.
@@ -143,10 +131,6 @@ Result<bool> Import::has_layer(const Digest& diff_id) const {
     if (std::ranges::any_of(state_->finished, same)) return true;
   }
   return state_->leases.has_layer(diff_id);
-}
-
-Result<LayerImport> Import::begin_layer() {
-  return LayerImport(std::make_unique<LayerImport::State>(state_));
 }
 
 Result<> Import::commit(std::span<const ImageRecord> images, std::span<const Tag> tags) {

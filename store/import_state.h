@@ -9,8 +9,7 @@
 #include <vector>
 
 #include "store/import_leases.h"
-#include "store/recipe.h"
-#include "store/replay_check.h"
+#include "store/pack.h"
 #include "store/store_state.h"
 
 namespace lyr::store {
@@ -56,37 +55,11 @@ struct Import::State {
   State(std::shared_ptr<Store::State> in, Leases held)
       : store(std::move(in)), leases(*store->catalog, std::move(held)) {}
 
-  // Keeps an object, unless the store or this import has it. Thread-safe.
-  Result<ObjectId> put(std::span<const std::byte> data);
-  // Reads an object of this import or of the store, whole.
-  Result<> fetch(const ObjectId& object, std::span<std::byte> data);
+  // Keeps an object, unless the store or this import has it. Where this import put it; nothing:
+  // the store had it. Thread-safe.
+  Result<std::optional<Place>> put(const ObjectId& object, std::span<const std::byte> data);
   Result<> seal();  // mutex held
   Result<> flush();
-};
-
-struct LayerImport::State {
-  explicit State(std::shared_ptr<Import::State> shared)
-      : import(std::move(shared)),
-        check([this](const ObjectId& id,
-                     std::span<std::byte> data) { return import->fetch(id, data); },
-              [this] { return import->flush(); }, [this] { return import->writes.finish(); }) {}
-
-  std::shared_ptr<Import::State> import;
-  RecipeWriter recipe;
-  ReplayCheck check;
-  LayerTreeBuilder tree;
-  // The file being written: what of it is not cut into objects yet, from `consumed` on.
-  bool in_file = false;
-  uint64_t file_bytes = 0;
-  uint64_t received = 0;
-  uint64_t cut = 0;
-  std::vector<std::byte> pending;
-  size_t consumed = 0;
-  std::vector<LayerExtent> extents;
-  std::vector<ObjectId> objects;  // of all files so far, in the tar's order
-
-  Result<> cut_objects(bool last);
-  Result<> put_object(std::span<const std::byte> data);
 };
 
 }  // namespace lyr::store

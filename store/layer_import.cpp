@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "store/chunker.h"
 #include "store/import_state.h"
+#include "store/layer_writer.h"
 
 namespace lyr::store {
 namespace {
@@ -19,17 +20,41 @@ bool all_zeros(std::span<const std::byte> data) {
 
 }  // namespace
 
+struct LayerImport::State {
+  std::shared_ptr<Import::State> import;
+  std::unique_ptr<LayerWriter> writer;
+  LayerTreeBuilder tree;
+  // The file being written: what of it is not cut into objects yet, from `consumed` on.
+  bool in_file = false;
+  uint64_t file_bytes = 0;
+  uint64_t received = 0;
+  uint64_t cut = 0;
+  std::vector<std::byte> pending;
+  size_t consumed = 0;
+  std::vector<LayerExtent> extents;
+  uint32_t objects = 0;  // of all files so far
+
+  Result<> cut_objects(bool last);
+  Result<> put_object(std::span<const std::byte> data);
+};
+
 LayerImport::LayerImport(std::unique_ptr<State> state) : state_(std::move(state)) {}
 LayerImport::LayerImport(LayerImport&&) noexcept = default;
 LayerImport& LayerImport::operator=(LayerImport&&) noexcept = default;
 LayerImport::~LayerImport() = default;
 
+Result<LayerImport> Import::begin_layer() {
+  auto layer = std::make_unique<LayerImport::State>();
+  layer->import = state_;
+  layer->writer = TRY(LayerWriter::start(state_));
+  return LayerImport(std::move(layer));
+}
+
 LayerTreeBuilder& LayerImport::tree() { return state_->tree; }
 
 Result<> LayerImport::inline_bytes(std::span<const std::byte> data) {
   CHECK(!state_->in_file);
-  TRY(state_->recipe.inline_bytes(data));
-  return state_->check.inline_bytes(data);
+  return state_->writer->verbatim(data);
 }
 
 Result<> LayerImport::begin_file(uint64_t size) {
@@ -46,17 +71,11 @@ Result<> LayerImport::begin_file(uint64_t size) {
 
 Result<> LayerImport::State::put_object(std::span<const std::byte> data) {
   if (all_zeros(data)) {
-    TRY(recipe.zeros(data.size()));  // a hole: no extent covers it
-    TRY(check.zeros(data.size()));
+    TRY(writer->zeros(data.size()));  // a hole: no extent covers it
   } else {
-    ObjectId object = TRY(import->put(data));
-    TRY(recipe.object(object, data.size()));
-    TRY(check.object(object, data.size()));
-    extents.push_back({.file_offset = cut,
-                       .length = data.size(),
-                       .object_offset = 0,
-                       .object = static_cast<uint32_t>(objects.size())});
-    objects.push_back(object);
+    TRY(writer->object(data));
+    extents.push_back(
+        {.file_offset = cut, .length = data.size(), .object_offset = 0, .object = objects++});
   }
   cut += data.size();
   return {};
@@ -109,9 +128,9 @@ Result<> LayerImport::finish(const LayerRecord& record) {
   CHECK(!state_->in_file);
   FinishedLayer layer;
   layer.record = record;
-  layer.recipe = TRY(state_->recipe.finish(record.diff_id));
-  layer.tree = TRY(state_->tree.finish(std::move(state_->objects)));
-  TRY(state_->check.finish(layer.recipe, record.diff_id));
+  auto objects = TRY(state_->writer->close(record.diff_id));
+  layer.tree = TRY(state_->tree.finish(std::move(objects)));
+  layer.recipe = TRY(state_->writer->finish());
   std::scoped_lock lock(state_->import->mutex);
   state_->import->finished.push_back(std::move(layer));
   return {};

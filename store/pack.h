@@ -103,6 +103,12 @@ class PackReader {
                       std::span<std::byte> stored) const;
   // The frame's object, checked and decompressed: raw.size() is header.raw_bytes.
   Result<> read_object(uint64_t offset, const FrameHeader& header, std::span<std::byte> raw) const;
+  // Frames that lie one after the other, for check_frame: less than `data` at the file's end.
+  Result<size_t> read_stretch(uint64_t offset, std::span<std::byte> data) const;
+  // The object's bytes in `frame`, which was read from `offset` on; EIO names the pack.
+  Result<std::span<const std::byte>> check_frame(uint64_t offset, const ObjectId& object,
+                                                 uint64_t object_bytes,
+                                                 std::span<const std::byte> frame) const;
   // A part of an uncompressed frame that was checked before.
   Result<> read_part(uint64_t offset, uint64_t part, std::span<std::byte> data) const;
 

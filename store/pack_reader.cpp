@@ -70,6 +70,33 @@ Result<> PackReader::read_object(uint64_t offset, const FrameHeader& header,
   return {};
 }
 
+Result<size_t> PackReader::read_stretch(uint64_t offset, std::span<std::byte> data) const {
+  size_t filled = 0;
+  while (filled < data.size()) {
+    size_t count = TRY(sys::pread(file_, data.subspan(filled), offset + filled));
+    if (count == 0) break;
+    filled += count;
+  }
+  return filled;
+}
+
+Result<std::span<const std::byte>> PackReader::check_frame(uint64_t offset, const ObjectId& object,
+                                                           uint64_t object_bytes,
+                                                           std::span<const std::byte> frame) const {
+  FrameHeader header{};
+  if (frame.size() < sizeof header + object_bytes) return damaged(offset, "frame past its pack");
+  std::memcpy(&header, frame.data(), sizeof header);
+  auto stored = frame.subspan(sizeof header, object_bytes);
+  if (!frame_header_plausible(header) || header.codec != codec_none ||
+      header.stored_bytes != object_bytes || frame_checksum(header, stored) != header.checksum) {
+    return damaged(offset, "damaged frame");
+  }
+  if (std::memcmp(header.sha256, object.sha256.bytes.data(), sizeof header.sha256) != 0) {
+    return damaged(offset, "frame of another object");
+  }
+  return stored;
+}
+
 Result<> PackReader::read_part(uint64_t offset, uint64_t part, std::span<std::byte> data) const {
   return sys::pread_exactly(file_, data, offset + sizeof(FrameHeader) + part);
 }

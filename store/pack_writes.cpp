@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/pack_writes.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/sys_file.h"
@@ -23,19 +24,19 @@ Result<> PackWrites::add(std::shared_ptr<const Fd> file, std::string name, uint6
     std::scoped_lock lock(mutex_);
     if (!failure_) return again(failure_.error());
     waiting_bytes_ += bytes.size();
-    waiting_.push_back({std::move(file), std::move(name), offset, std::move(bytes)});
+    waiting_.push_back({std::move(file), std::move(name), offset, std::move(bytes), added_++});
     too_many = waiting_bytes_ > pack_writes_bytes_max;
   }
   return too_many ? finish() : Result<>();
 }
 
-Result<> PackWrites::finish() {
-  std::unique_lock lock(mutex_);
-  while (failure_ && !waiting_.empty()) {
+// Holds `lock` except while it writes.
+void PackWrites::write_waiting(std::unique_lock<std::mutex>& lock, uint64_t count) {
+  while (failure_ && !waiting_.empty() && waiting_.front().number < count) {
     Write write = std::move(waiting_.front());
     waiting_.pop_front();
     waiting_bytes_ -= write.bytes.size();
-    ++in_flight_;
+    in_flight_.push_back(write.number);
     lock.unlock();
     auto done = sys::pwrite_all(*write.file, write.bytes, write.offset);
     // The disk works while we do; that it refuses is no matter, since sealing waits for all.
@@ -43,12 +44,30 @@ Result<> PackWrites::finish() {
       static_cast<void>(sys::start_writeback(*write.file, write.offset, write.bytes.size()));
     write.bytes.clear();
     lock.lock();
-    --in_flight_;
+    std::erase(in_flight_, write.number);
     if (!done && failure_) failure_ = about(std::move(done), write.name);
     spare_.push_back(std::move(write.bytes));
     written_.notify_all();
   }
-  written_.wait(lock, [this] { return in_flight_ == 0; });
+}
+
+Result<> PackWrites::help() {
+  std::unique_lock lock(mutex_);
+  write_waiting(lock, UINT64_MAX);
+  return failure_ ? Result<>() : again(failure_.error());
+}
+
+uint64_t PackWrites::added() {
+  std::scoped_lock lock(mutex_);
+  return added_;
+}
+
+Result<> PackWrites::finish(uint64_t count) {
+  std::unique_lock lock(mutex_);
+  write_waiting(lock, count);
+  written_.wait(lock, [&] {
+    return std::ranges::none_of(in_flight_, [&](uint64_t number) { return number < count; });
+  });
   return failure_ ? Result<>() : again(failure_.error());
 }
 

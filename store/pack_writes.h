@@ -30,9 +30,15 @@ class PackWrites {
   // `name`: the file's, for a person.
   Result<> add(std::shared_ptr<const Fd> file, std::string name, uint64_t offset,
                std::vector<std::byte> bytes);
+  // What has been added so far, for finish().
+  uint64_t added();
   // Afterwards everything added before is in its file (and readable, but not yet durable): writes
   // what waits, and waits for what other threads are writing.
-  Result<> finish();
+  Result<> finish() { return finish(added()); }
+  // The same of the first `count` that were added.
+  Result<> finish(uint64_t count);
+  // Writes what waits, but waits for nobody: for a thread that has nothing else to do.
+  Result<> help();
   // An empty buffer, with the room of one that was written.
   std::vector<std::byte> spare_buffer();
 
@@ -42,13 +48,17 @@ class PackWrites {
     std::string name;
     uint64_t offset = 0;
     std::vector<std::byte> bytes;
+    uint64_t number = 0;
   };
+
+  void write_waiting(std::unique_lock<std::mutex>& lock, uint64_t count);
 
   std::mutex mutex_;  // guards all below
   std::condition_variable written_;
   std::deque<Write> waiting_;
   size_t waiting_bytes_ = 0;
-  size_t in_flight_ = 0;
+  uint64_t added_ = 0;
+  std::vector<uint64_t> in_flight_;  // numbers of what is being written
   Result<> failure_;
   std::vector<std::vector<std::byte>> spare_;
 };

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "store/recipe.h"
 
 namespace lyr::store {
 namespace {
@@ -40,102 +41,59 @@ void ReplayCheck::Outline::zeros(uint64_t bytes) {
 }
 uint64_t ReplayCheck::Outline::finish() const { return XXH3_64bits_digest(state_.get()); }
 
-ReplayCheck::ReplayCheck(Recipe::Fetch fetch, std::function<Result<>()> flush,
-                         std::function<Result<>()> write)
-    : fetch_(std::move(fetch)),
-      flush_(std::move(flush)),
-      write_(std::move(write)),
-      buffer_(object_bytes_max) {
-  thread_ = std::thread([this] { run(); });
+ReplayCheck::ReplayCheck(ObjectReader& objects)
+    : window_(objects.packs()), objects_(objects), buffer_(object_bytes_max) {}
+
+Result<std::span<const std::byte>> ReplayCheck::fetch(const LayerBatch::Object& object,
+                                                      uint64_t bytes) {
+  if (object.place) return TRY(window_.read(*object.place, object.id, bytes));
+  CHECK(bytes <= buffer_.size());
+  auto data = std::span(buffer_).first(bytes);
+  size_t got = TRY(objects_.read(object.id, 0, data));
+  if (got != bytes) return fail(EIO, "object", object.id.sha256.text());
+  return data;
 }
 
-ReplayCheck::~ReplayCheck() {
-  {
-    std::scoped_lock lock(mutex_);
-    queue_.clear();
-    closed_ = true;
-  }
-  changed_.notify_all();
-  if (thread_.joinable()) thread_.join();
-}
-
-Result<> ReplayCheck::add(const Operation& operation) {
-  batch_.operations.push_back(operation);
-  batch_bytes_ += operation.bytes;
-  if (batch_bytes_ < replay_batch_bytes) return {};
-  return hand_over();
-}
-
-Result<> ReplayCheck::inline_bytes(std::span<const std::byte> data) {
-  if (data.empty()) return {};
-  fed_.bytes(data);
-  batch_.verbatim.insert(batch_.verbatim.end(), data.begin(), data.end());
-  return add({.kind = Kind::verbatim, .bytes = data.size(), .id = {}});
-}
-
-Result<> ReplayCheck::object(const ObjectId& id, uint64_t bytes) {
-  fed_.object(id, bytes);
-  return add({.kind = Kind::object, .bytes = bytes, .id = id});
-}
-
-Result<> ReplayCheck::zeros(uint64_t bytes) {
-  fed_.zeros(bytes);
-  return add({.kind = Kind::zeros, .bytes = bytes, .id = {}});
-}
-
-Result<> ReplayCheck::hand_over() {
-  TRY(flush_());
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return queue_.size() < replay_batches_max || !failure_; });
-  if (!failure_) return std::exchange(failure_, fail(EIO, "replay"));
-  queue_.push_back(std::exchange(batch_, {}));
-  batch_bytes_ = 0;
-  lock.unlock();
-  changed_.notify_all();
-  return {};
-}
-
-void ReplayCheck::run() {
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    changed_.wait(lock, [&] { return closed_ || !queue_.empty(); });
-    if (queue_.empty()) return;
-    Batch batch = std::move(queue_.front());
-    lock.unlock();
-    auto replayed = replay(batch);
-    lock.lock();
-    // It counts among the waiting until it is done.
-    if (!queue_.empty()) queue_.pop_front();
-    if (!replayed) {
-      failure_ = std::move(replayed);
-      queue_.clear();
-      closed_ = true;
-    }
-    changed_.notify_all();
-  }
-}
-
-Result<> ReplayCheck::replay(const Batch& batch) {
-  TRY(write_());
-  auto verbatim = std::span(batch.verbatim);
-  for (const Operation& operation : batch.operations) {
+Result<> ReplayCheck::replay(const LayerBatch& past) {
+  window_.forget();
+  auto verbatim = std::span<const std::byte>(past.data);
+  const LayerBatch::Object* object = past.objects.data();
+  for (const LayerBatch::Operation& operation : past.operations) {
     switch (operation.kind) {
-      case Kind::verbatim:
+      case LayerBatch::Kind::verbatim:
         hasher_.update(verbatim.first(operation.bytes));
         verbatim = verbatim.subspan(operation.bytes);
         break;
-      case Kind::object: {
-        auto data = std::span(buffer_).first(operation.bytes);
-        TRY(fetch_(operation.id, data));
+      case LayerBatch::Kind::object: {
+        auto data = TRY(fetch(*object++, operation.bytes));  // never the bytes that came in
         hasher_.update(data);
+        verbatim = verbatim.subspan(operation.bytes);
         break;
       }
-      case Kind::zeros:
+      case LayerBatch::Kind::zeros:
         give_zeros(operation.bytes,
                    [&](std::span<const std::byte> piece) { hasher_.update(piece); });
         break;
     }
   }
+  return {};
+}
+
+Result<> ReplayCheck::replay_and_name(const LayerBatch* past, LayerBatch& next) {
+  messages_.clear();
+  auto rest = std::span<const std::byte>(next.data);
+  for (const LayerBatch::Operation& operation : next.operations) {
+    if (operation.kind == LayerBatch::Kind::zeros) continue;
+    if (operation.kind == LayerBatch::Kind::object)
+      messages_.push_back(rest.first(operation.bytes));
+    rest = rest.subspan(operation.bytes);
+  }
+  digests_.resize(messages_.size());
+  CHECK(messages_.size() == next.objects.size());
+  hasher_.begin_messages(messages_, digests_);
+  if (past != nullptr) TRY(replay(*past));
+  hasher_.finish_messages();
+  for (size_t i = 0; i < digests_.size(); ++i) next.objects[i].id.sha256 = digests_[i];
   return {};
 }
 
@@ -154,17 +112,8 @@ Result<> ReplayCheck::outline_of(std::span<const std::byte> recipe, Outline& out
 }
 
 Result<> ReplayCheck::finish(std::span<const std::byte> recipe, const Digest& diff_id) {
-  TRY(hand_over());
-  {
-    std::scoped_lock lock(mutex_);
-    closed_ = true;
-  }
-  changed_.notify_all();
   Outline written;
-  auto outlined = outline_of(recipe, written);  // while the thread does the rest
-  thread_.join();
-  TRY(std::move(failure_));
-  TRY(std::move(outlined));
+  TRY(outline_of(recipe, written));
   if (written.finish() != fed_.finish()) return fail(EUCLEAN, "recipe", diff_id.text());
   Digest given = hasher_.finish();
   if (given != diff_id) {

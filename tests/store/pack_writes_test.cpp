@@ -61,6 +61,18 @@ TEST_F(PackWritesTest, MoreThanMayWaitIsWrittenByWhoAdds) {
   EXPECT_EQ(must(sys::stat(*shared)).st_size, pack_writes_bytes_max + 1);
 }
 
+TEST_F(PackWritesTest, WhoNeedsTheFirstDoesNotWriteTheRest) {
+  auto shared = file(O_RDWR);
+  PackWrites writes;
+  must(writes.add(shared, "f", 0, block('a', 10)));
+  uint64_t first = writes.added();
+  must(writes.add(shared, "f", 10, block('b', 10)));
+  must(writes.finish(first));
+  EXPECT_EQ(must(sys::stat(*shared)).st_size, 10);
+  must(writes.help());
+  EXPECT_EQ(must(sys::stat(*shared)).st_size, 20);
+}
+
 TEST_F(PackWritesTest, AWriteThatFailsIsToldToAll) {
   auto good = file(O_RDWR);
   PackWrites writes;

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/layer_writer.h"
+
+#include <xxhash.h>
+
+#include <system_error>
+#include <utility>
+
+#include "base/check.h"
+
+namespace lyr::store {
+
+LayerWriter::LayerWriter(std::shared_ptr<Import::State> import)
+    : import_(std::move(import)), check_(*import_->store->objects) {
+  batch_ = spare_batch();
+}
+
+Result<std::unique_ptr<LayerWriter>> LayerWriter::start(std::shared_ptr<Import::State> import) {
+  std::unique_ptr<LayerWriter> writer(new LayerWriter(std::move(import)));
+  try {
+    writer->thread_ = std::thread([inside = writer.get()] { inside->run(); });
+  } catch (const std::system_error&) {
+    return fail(EAGAIN, "pthread_create");
+  }
+  return writer;
+}
+
+LayerWriter::~LayerWriter() {
+  {
+    std::scoped_lock lock(mutex_);
+    queue_.clear();
+    closed_ = true;
+    if (failure_) failure_ = fail(ECANCELED, "layer");
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+LayerBatch LayerWriter::spare_batch() {
+  std::scoped_lock lock(mutex_);
+  LayerBatch batch;
+  if (!spare_.empty()) {
+    batch = std::move(spare_.back());
+    spare_.pop_back();
+  }
+  batch.clear();
+  batch.data.reserve(layer_batch_bytes + object_bytes_max);
+  return batch;
+}
+
+Result<> LayerWriter::add(LayerBatch::Kind kind, uint64_t bytes) {
+  batch_.add(kind, bytes);
+  return batch_.tar_bytes < layer_batch_bytes ? Result<>() : hand_over();
+}
+
+Result<> LayerWriter::verbatim(std::span<const std::byte> data) {
+  batch_.data.insert(batch_.data.end(), data.begin(), data.end());
+  return add(LayerBatch::Kind::verbatim, data.size());
+}
+
+Result<> LayerWriter::object(std::span<const std::byte> data) {
+  CHECK(data.size() <= object_bytes_max);
+  XXH128_hash_t key = XXH3_128bits(data.data(), data.size());
+  batch_.objects.push_back(
+      {.id = {.sha256 = {}, .xxh3_low = key.low64, .xxh3_high = key.high64}, .place = {}});
+  batch_.data.insert(batch_.data.end(), data.begin(), data.end());
+  return add(LayerBatch::Kind::object, data.size());
+}
+
+Result<> LayerWriter::zeros(uint64_t bytes) { return add(LayerBatch::Kind::zeros, bytes); }
+
+Result<> LayerWriter::hand_over() {
+  bool full = false;
+  {
+    std::scoped_lock lock(mutex_);
+    full = queue_.size() >= layer_batches_max;
+  }
+  if (full) TRY(import_->writes.help());  // rather than wait
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return queue_.size() < layer_batches_max || !failure_; });
+    if (!failure_) return std::exchange(failure_, fail(ECANCELED, "layer"));
+    queue_.push_back(std::move(batch_));
+  }
+  changed_.notify_all();
+  batch_ = spare_batch();
+  return {};
+}
+
+void LayerWriter::run() {
+  std::unique_lock lock(mutex_);
+  Result<> outcome;
+  while (outcome) {
+    changed_.wait(lock, [&] { return closed_ || !queue_.empty(); });
+    if (queue_.empty()) break;
+    LayerBatch batch = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    changed_.notify_all();
+    outcome = write(batch);
+    if (outcome) unchecked_.push_back(std::move(batch));
+    lock.lock();
+  }
+  written_ = true;
+  if (outcome && failure_) {
+    changed_.notify_all();
+    lock.unlock();
+    outcome = complete();
+    lock.lock();
+  }
+  if (!outcome && failure_) failure_ = std::move(outcome);
+  queue_.clear();
+  changed_.notify_all();
+}
+
+Result<> LayerWriter::replay_first() {
+  LayerBatch past = std::move(unchecked_.front());
+  unchecked_.pop_front();
+  TRY(import_->writes.finish(past.writes));
+  return check_.replay(past);
+}
+
+Result<> LayerWriter::write(LayerBatch& batch) {
+  bool due = unchecked_.size() >= layer_replay_distance;
+  if (due) TRY(import_->writes.finish(unchecked_.front().writes));
+  TRY(check_.replay_and_name(due ? &unchecked_.front() : nullptr, batch));
+  if (due) {
+    std::scoped_lock lock(mutex_);
+    spare_.push_back(std::move(unchecked_.front()));
+    unchecked_.pop_front();
+  }
+  TRY(put(batch));
+  TRY(import_->flush());
+  batch.writes = import_->writes.added();
+  return {};
+}
+
+Result<> LayerWriter::put(LayerBatch& batch) {
+  auto rest = std::span<const std::byte>(batch.data);
+  LayerBatch::Object* object = batch.objects.data();
+  for (const LayerBatch::Operation& operation : batch.operations) {
+    if (operation.kind == LayerBatch::Kind::zeros) {
+      check_.zeros(operation.bytes);
+      TRY(recipe_.zeros(operation.bytes));
+      continue;
+    }
+    auto data = rest.first(operation.bytes);
+    rest = rest.subspan(operation.bytes);
+    if (operation.kind == LayerBatch::Kind::verbatim) {
+      check_.verbatim(data);
+      TRY(recipe_.inline_bytes(data));
+      continue;
+    }
+    object->place = TRY(import_->put(object->id, data));
+    check_.object(object->id, data.size());
+    TRY(recipe_.object(object->id, data.size()));
+    objects_.push_back(object->id);
+    ++object;
+  }
+  return {};
+}
+
+// After the last batch, while who fed us makes the tree.
+Result<> LayerWriter::complete() {
+  while (!unchecked_.empty()) TRY(replay_first());
+  recipe_file_ = TRY(recipe_.finish(diff_id_));
+  return check_.finish(recipe_file_, diff_id_);
+}
+
+Result<std::vector<ObjectId>> LayerWriter::close(const Digest& diff_id) {
+  TRY(hand_over());
+  std::unique_lock lock(mutex_);
+  diff_id_ = diff_id;
+  closed_ = true;
+  changed_.notify_all();
+  changed_.wait(lock, [&] { return written_; });
+  TRY(std::exchange(failure_, failure_ ? Result<>() : fail(ECANCELED, "layer")));
+  return std::move(objects_);
+}
+
+Result<std::vector<std::byte>> LayerWriter::finish() {
+  thread_.join();
+  TRY(std::move(failure_));
+  return std::move(recipe_file_);
+}
+
+}  // namespace lyr::store

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// The second half of a layer's import, in a thread of its own: names the objects, puts them into
+// packs, writes the recipe, and replays what is written to check it.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "store/import_state.h"
+#include "store/layer_batch.h"
+#include "store/recipe.h"
+#include "store/replay_check.h"
+
+namespace lyr::store {
+
+constexpr size_t layer_batches_max = 2;      // that wait for the writer; who cuts waits beyond
+constexpr size_t layer_replay_distance = 2;  // batches between writing and replaying: others may
+                                             // put them into the file meanwhile
+
+// Fed by one thread. When the writer fails, the next call fails with its error.
+class LayerWriter {
+ public:
+  // EAGAIN: no thread to be had.
+  static Result<std::unique_ptr<LayerWriter>> start(std::shared_ptr<Import::State> import);
+  LayerWriter(const LayerWriter&) = delete;
+  LayerWriter& operator=(const LayerWriter&) = delete;
+  ~LayerWriter();
+
+  Result<> verbatim(std::span<const std::byte> data);
+  Result<> object(std::span<const std::byte> data);  // at most object_bytes_max
+  Result<> zeros(uint64_t bytes);
+
+  // The names of all objects, in their order. Nothing can be fed afterwards.
+  Result<std::vector<ObjectId>> close(const Digest& diff_id);
+  // After close(): the recipe, which gives bytes with `diff_id`: EBADMSG if not.
+  Result<std::vector<std::byte>> finish();
+
+ private:
+  explicit LayerWriter(std::shared_ptr<Import::State> import);
+
+  Result<> add(LayerBatch::Kind kind, uint64_t bytes);
+  Result<> hand_over();
+  void run();
+  Result<> write(LayerBatch& batch);
+  Result<> put(LayerBatch& batch);
+  Result<> replay_first();
+  Result<> complete();
+  LayerBatch spare_batch();
+
+  std::shared_ptr<Import::State> import_;
+  LayerBatch batch_;  // the feeding thread's
+
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable changed_;
+  std::deque<LayerBatch> queue_;
+  std::vector<LayerBatch> spare_;
+  bool closed_ = false;
+  bool written_ = false;
+  Result<> failure_;
+
+  // The writer's, until it has ended; objects_ until written_.
+  std::deque<LayerBatch> unchecked_;
+  std::vector<ObjectId> objects_;
+  RecipeWriter recipe_;
+  std::vector<std::byte> recipe_file_;
+  ReplayCheck check_;
+  Digest diff_id_;
+
+  std::thread thread_;
+};
+
+}  // namespace lyr::store
