@@ -43,6 +43,21 @@ TEST(ChunkerTest, CutsEqualBytesAtEqualPlacesAfterAnInsertion) {
   EXPECT_GT(same, before.size() - 10);
 }
 
+// A store's chunks are shared with what is loaded later, also by a newer lyr.
+TEST(ChunkerTest, CutsWhereItAlwaysDid) {
+  std::string content = content_of(4 << 20, 3);
+  std::string all;
+  for (size_t from : {0, 1, 77, 4096, 100001}) {
+    for (size_t bytes : {100000, 65537, 65536, 16385, 16384, 3 << 20}) {
+      for (size_t cut : cuts_of(std::string_view(content).substr(from, bytes))) {
+        all += std::to_string(cut) + " ";
+      }
+    }
+  }
+  EXPECT_EQ(Digest::of(all).hex(),
+            "28b028ecee4d8ee542c542d31b7dcbca13e90375c1cadd34cc44aa0d69653c76");
+}
+
 class ObjectTest : public testing::Test {
  protected:
   void SetUp() override {
