@@ -72,7 +72,6 @@ Result<bool> publish_image_tree(const Store::State& store, ImageRecord& image) {
 
 Result<std::optional<Place>> Import::State::put(const ObjectId& object,
                                                 std::span<const std::byte> data) {
-  std::scoped_lock lock(mutex);
   auto found = written.find(object);
   if (found != written.end()) return found->second;
   auto may_use = [this](const Place& place) { return leases.may_use(place); };
@@ -85,6 +84,18 @@ Result<std::optional<Place>> Import::State::put(const ObjectId& object,
   return place;
 }
 
+Result<> Import::State::put(LayerBatch& batch) {
+  std::scoped_lock lock(mutex);
+  auto put_one = [&](LayerBatch::Object& object, std::span<const std::byte> data) -> Result<> {
+    object.place = TRY(put(object.id, data));
+    return {};
+  };
+  TRY(batch.each_object(put_one));
+  if (writer) TRY(writer->flush());
+  batch.writes = writes.added();
+  return {};
+}
+
 Result<> Import::State::seal() {
   if (!writer) return {};
   uint64_t bytes = TRY(writer->seal());
@@ -92,12 +103,6 @@ Result<> Import::State::seal() {
   sealed_files.push_back(writer->file());
   writer.reset();
   return {};
-}
-
-Result<> Import::State::flush() {
-  std::scoped_lock lock(mutex);
-  if (!writer) return {};
-  return writer->flush();
 }
 
 // What was written for nothing goes at once: on a full disk that is the space people wait for.

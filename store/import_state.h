@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "store/import_leases.h"
+#include "store/layer_batch.h"
 #include "store/pack.h"
 #include "store/store_state.h"
 
@@ -55,11 +56,14 @@ struct Import::State {
   State(std::shared_ptr<Store::State> in, Leases held)
       : store(std::move(in)), leases(*store->catalog, std::move(held)) {}
 
-  // Keeps an object, unless the store or this import has it. Where this import put it; nothing:
-  // the store had it. Thread-safe.
-  Result<std::optional<Place>> put(const ObjectId& object, std::span<const std::byte> data);
+  // Keeps the batch's objects, unless the store or this import has them, and notes where they are
+  // (or that the store had them) and when they can be read. Thread-safe; what layers side by side
+  // put stays apart, a batch each.
+  Result<> put(LayerBatch& batch);
   Result<> seal();  // mutex held
-  Result<> flush();
+
+ private:
+  Result<std::optional<Place>> put(const ObjectId& object, std::span<const std::byte> data);
 };
 
 }  // namespace lyr::store

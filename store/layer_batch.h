@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "base/result.h"
 #include "store/index.h"
 #include "store/object.h"
 
@@ -39,6 +40,18 @@ struct LayerBatch {
     } else {
       operations.push_back({kind, bytes});
     }
+  }
+  // Calls `each(object, bytes)` for the objects; stops at the first failure.
+  template <class Each>
+  Result<> each_object(const Each& each) {
+    auto rest = std::span<const std::byte>(data);
+    Object* object = objects.data();
+    for (const Operation& operation : operations) {
+      if (operation.kind == Kind::zeros) continue;
+      if (operation.kind == Kind::object) TRY(each(*object++, rest.first(operation.bytes)));
+      rest = rest.subspan(operation.bytes);
+    }
+    return {};
   }
   void clear() {  // but keep the memory
     operations.clear();

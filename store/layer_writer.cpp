@@ -129,15 +129,14 @@ Result<> LayerWriter::write(LayerBatch& batch) {
     spare_.push_back(std::move(unchecked_.front()));
     unchecked_.pop_front();
   }
-  TRY(put(batch));
-  TRY(import_->flush());
-  batch.writes = import_->writes.added();
-  return {};
+  TRY(import_->put(batch));
+  return describe(batch);
 }
 
-Result<> LayerWriter::put(LayerBatch& batch) {
+// To the recipe, and to what is to find it in there.
+Result<> LayerWriter::describe(const LayerBatch& batch) {
   auto rest = std::span<const std::byte>(batch.data);
-  LayerBatch::Object* object = batch.objects.data();
+  const LayerBatch::Object* object = batch.objects.data();
   for (const LayerBatch::Operation& operation : batch.operations) {
     if (operation.kind == LayerBatch::Kind::zeros) {
       check_.zeros(operation.bytes);
@@ -151,7 +150,6 @@ Result<> LayerWriter::put(LayerBatch& batch) {
       TRY(recipe_.inline_bytes(data));
       continue;
     }
-    object->place = TRY(import_->put(object->id, data));
     check_.object(object->id, data.size());
     TRY(recipe_.object(object->id, data.size()));
     objects_.push_back(object->id);

@@ -47,7 +47,7 @@ class LayerWriter {
   Result<> hand_over();
   void run();
   Result<> write(LayerBatch& batch);
-  Result<> put(LayerBatch& batch);
+  Result<> describe(const LayerBatch& batch);
   Result<> replay_first();
   Result<> complete();
   LayerBatch spare_batch();

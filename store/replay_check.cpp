@@ -81,15 +81,11 @@ Result<> ReplayCheck::replay(const LayerBatch& past) {
 
 Result<> ReplayCheck::replay_and_name(const LayerBatch* past, LayerBatch& next) {
   messages_.clear();
-  auto rest = std::span<const std::byte>(next.data);
-  for (const LayerBatch::Operation& operation : next.operations) {
-    if (operation.kind == LayerBatch::Kind::zeros) continue;
-    if (operation.kind == LayerBatch::Kind::object)
-      messages_.push_back(rest.first(operation.bytes));
-    rest = rest.subspan(operation.bytes);
-  }
+  TRY(next.each_object([&](LayerBatch::Object&, std::span<const std::byte> data) -> Result<> {
+    messages_.push_back(data);
+    return {};
+  }));
   digests_.resize(messages_.size());
-  CHECK(messages_.size() == next.objects.size());
   hasher_.begin_messages(messages_, digests_);
   if (past != nullptr) TRY(replay(*past));
   hasher_.finish_messages();
