@@ -84,6 +84,10 @@ Result<Child> spawn(const std::function<int()>& body) {
   return child;
 }
 
+void name_thread(const char* name) {
+  static_cast<void>(::prctl(PR_SET_NAME, reinterpret_cast<unsigned long>(name)));
+}
+
 pid_t process_id() { return ::getpid(); }
 
 Result<Fd> pidfd_open(pid_t pid) {

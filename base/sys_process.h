@@ -35,6 +35,8 @@ Result<Child> clone_process(uint64_t flags = 0, const Fd* cgroup = nullptr);
 Result<Child> spawn(const std::function<int()>& body);
 
 pid_t process_id();
+// How the calling thread shows in ps and perf: at most 15 bytes.
+void name_thread(const char* name);
 
 Result<Fd> pidfd_open(pid_t pid);
 Result<> pidfd_send_signal(const Fd& pidfd, int signal);

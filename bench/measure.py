@@ -8,15 +8,19 @@ import subprocess
 import sys
 import time
 
+import imports
 import peers
 import roots
 import table
 
 PEERS = [peers.Lyr, peers.Docker, peers.Podman, peers.PodmanFuse, roots.KernelOverlay,
-         roots.Crun, roots.Runc, roots.Bwrap]
+         roots.Crun, roots.Runc, roots.Bwrap, imports.Skopeo, imports.Tar, imports.Disk]
 ROWS = [  # key, label, unit, what is done
     ("start", "start", "true", "run --rm --network none busybox true, from outside"),
     ("load", "load", "python", "load -i python.tar into an empty store, from outside"),
+    ("plain", "import", "plain", "load of python in one layer, not compressed, into an empty store"),
+    ("gzip", "import", "gzip", "the same, the layer as gzip -6 makes it"),
+    ("zstd", "import", "zstd", "the same, the layer as zstd -3 makes it"),
     ("find", "fresh find", "/ -xdev", "the first walk of a fresh container's whole tree"),
     ("stat", "warm stat", "100,000", "lstat of known paths of /usr/share, again and again"),
     ("read", "warm read", "550 files", "every file of the python library, its second reading"),
@@ -29,13 +33,15 @@ WORK_DIR = "/root/bench"
 
 
 class Bench:
-    def __init__(self, options, place, inside):
-        self.options, self.place, self.inside = options, place, inside
+    def __init__(self, options, place, programs):
+        self.options, self.place, self.programs = options, place, programs
         self.rows = [row for row in ROWS if not options.only or row[0] in options.only]
         self.keys = [row[0] for row in self.rows]
         self.inside_keys = [key for key in INSIDE_ROWS if key in self.keys]
         if "rm" in self.inside_keys and "untar" not in self.inside_keys:
             self.inside_keys.insert(-1, "untar")  # rm needs something to remove
+        self.import_keys = [key for key in imports.KINDS if key in self.keys]
+        self.archives = {}
         self.samples, self.missing, self.running = {}, [], []
 
     def say(self, text):
@@ -93,6 +99,10 @@ class Bench:
         if "load" in self.keys:
             self.rounds("load", lambda peer: peer.empty_store(),
                         lambda peer: self.timed(peer, peer.load_argv(python), "load"))
+        for key in self.import_keys:
+            self.rounds(key, lambda peer: peer.empty_store(),
+                        lambda peer, key=key: self.timed(
+                            peer, peer.import_argv(self.archives[key]), key))
         for peer in self.running:
             for image in ("busybox", "python"):
                 argv = peer.load_argv(self.place.tar(image))
@@ -125,7 +135,7 @@ class Bench:
     def make_shown(self):
         """What a container is shown: the program that measures, and a tar of the image's files."""
         os.makedirs(self.place.shown)
-        shutil.copy(self.inside, os.path.join(self.place.shown, "inside"))
+        shutil.copy(self.programs["bench_inside"], os.path.join(self.place.shown, "inside"))
         if not self.inside_keys:
             return
         overlay = roots.Overlay(self.place, "python", os.path.join(self.place.dir, "shown-root"))
@@ -134,25 +144,58 @@ class Bench:
                        as_root=True)
         overlay.unmount()
 
+    def is_wanted(self, kind):
+        if self.options.peers and kind.name not in self.options.peers:
+            return False
+        imports_too = (kind.load_argv is not peers.Peer.load_argv
+                       or kind.import_argv is not peers.Peer.import_argv)
+        imports_only = kind.import_argv is not peers.Peer.import_argv
+        others = len(self.keys) > len(self.import_keys)
+        return bool(self.import_keys and imports_too) or bool(others and not imports_only)
+
     def run(self):
         self.make_shown()
-        wanted = [kind for kind in PEERS
-                  if kind is peers.Lyr or not self.options.peers or kind.name in self.options.peers]
+        if self.import_keys:
+            self.say("making archives")
+            self.archives = imports.make(self.place, self.import_keys)
+        wanted = [kind for kind in PEERS if kind is peers.Lyr or self.is_wanted(kind)]
         try:
             for kind in wanted:
                 self.say(f"preparing {kind.name}")
                 self.setup_peer(kind)
             self.measure()
             self.print_table()
+            self.print_stages()
         finally:
             for peer in self.running:
                 peer.close()
 
+    def print_speeds(self, key):
+        archive = self.archives[key]
+        speeds = [f"{name} {archive.tar_bytes / statistics.median(found[key]) / 1e3:.0f}"
+                  for name, found in self.samples.items() if found.get(key)]
+        print(f"import {key}, MB/s of {archive.tar_bytes / 1e6:.0f} MB of tar: "
+              + ", ".join(speeds))
+
+    def print_stages(self):
+        """Where lyr's time goes: a program that loads as lyr does and takes the stages apart."""
+        for key in self.import_keys:
+            print(f"\nlyr, import {key}:")
+            print(self.place.run([self.programs["bench_import"], self.archives[key].path,
+                                  str(self.options.n)], {"TMPDIR": self.place.dir}, as_root=True),
+                  end="")
+
     def print_table(self):
         for samples in self.samples.values():
             samples.update({key: None for key in samples if key not in self.keys})
-        print(table.render([row[:3] for row in self.rows], list(self.samples), self.samples))
-        print("\nMilliseconds: median, times lyr's; smallest–largest beneath. "
+        for rows in (self.import_keys, [key for key in self.keys if key not in self.import_keys]):
+            columns = [name for name, found in self.samples.items() if any(map(found.get, rows))]
+            if rows:
+                print(table.render([row[:3] for row in self.rows if row[0] in rows], columns,
+                                   self.samples) + "\n")
+        for key in self.import_keys:
+            self.print_speeds(key)
+        print("Milliseconds: median, times lyr's; smallest–largest beneath. "
               f"{self.options.n} samples, peers in turn.")
         for key, label, _, what in self.rows:
             print(f"  {label}: {what}")

@@ -99,6 +99,9 @@ class Peer:
     def load_argv(self, tar):
         return None
 
+    def import_argv(self, archive):
+        return self.load_argv(archive.path)
+
     def empty_store(self):
         pass
 

@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/sys_process.h"
+
 namespace lyr::image {
 
 void OrderedJobs::work(size_t count, const Job& job) {
@@ -29,7 +31,10 @@ Result<> OrderedJobs::run(size_t count, size_t threads, const Job& job) {
     std::vector<std::jthread> others;
     try {
       for (size_t i = 1; i < std::min(threads, count); ++i) {
-        others.emplace_back([&] { work(count, job); });
+        others.emplace_back([&] {
+          sys::name_thread("lyr-layer");
+          work(count, job);
+        });
       }
     } catch (const std::system_error&) {
       // No more threads to be had: fewer will do.

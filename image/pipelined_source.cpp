@@ -9,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/sys_process.h"
+
 namespace lyr::image {
 
 // A ring of blocks. `filled` of them, from `first` on, belong to the taker; the one it looks at is
@@ -45,6 +47,7 @@ bool PipelinedSource::State::wait_for_room() {
 }
 
 void PipelinedSource::State::run() {
+  sys::name_thread("lyr-inflate");
   size_t at = 0;
   bool more = true;
   while (more && wait_for_room()) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/sys_process.h"
 
 namespace lyr::store {
 
@@ -88,6 +89,7 @@ Result<> LayerWriter::hand_over() {
 }
 
 void LayerWriter::run() {
+  sys::name_thread("lyr-write");
   std::unique_lock lock(mutex_);
   Result<> outcome;
   while (outcome) {
