@@ -11,7 +11,7 @@ same "$(columns archive.csv)" "$(columns stored.csv)"
 # A layer by itself, compressed or not, by name or from a pipe.
 tar xf "$images/busybox.tar"
 layer=$(python3 -c 'import json; print(json.load(open("manifest.json"))[0]["Layers"][0])')
-gzip -c "$layer" >layer.tar.gz
+gzip -nc <"$layer" >layer.tar.gz
 for input in "./$layer" ./layer.tar.gz; do
   lyr store analyze --format csv "$input" >layer.csv
   same "$(columns layer.csv)" "$(columns stored.csv)"

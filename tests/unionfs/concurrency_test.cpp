@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/sys_file.h"
+#include "tests/unionfs/kernel_caches.h"
 #include "tests/unionfs/snapshot.h"
 #include "tests/unionfs/union_mount.h"
 #include "unionfs/node.h"
@@ -36,12 +37,6 @@ void plant(const std::string& root) {
   fs::create_hard_link(root + "/a/f1", root + "/d/h");
   fs::create_hard_link(root + "/a/f1", root + "/a/b/h");
   for (int i = 0; i < 300; ++i) std::ofstream(root + "/g/many" + std::to_string(i)) << i;
-}
-
-// Forgets what the kernel has cached and can let go of.
-void drop_caches() {
-  sync();
-  std::ofstream("/proc/sys/vm/drop_caches") << "2";
 }
 
 class Client {
@@ -204,7 +199,7 @@ TEST_F(Concurrency, ClientsLeaveOnePicture) {
     }
     EXPECT_GT(done, 200);
     auto cached = snapshot(mounted.path(), true);
-    drop_caches();
+    drop_kernel_caches();
     EXPECT_EQ(differences(snapshot(mounted.path(), true), cached), "")
         << "the server differs from the kernel";
     mounted.remount();

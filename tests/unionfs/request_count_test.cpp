@@ -21,6 +21,7 @@
 #include <span>
 #include <vector>
 
+#include "tests/unionfs/kernel_caches.h"
 #include "tests/unionfs/snapshot.h"
 #include "tests/unionfs/union_mount.h"
 
@@ -432,6 +433,8 @@ class Requests : public testing::Test {
     mounted_.reset();
     fs::remove_all(base_);
   }
+
+  const Fd kernel_caches_ = keep_kernel_caches();
 
   // Each row with a mount of its own, and nothing in the upper.
   void check(std::span<const Row> rows) {
