@@ -119,16 +119,30 @@ Result<std::unique_ptr<ByteReader>> LayerLoader::open(const PlannedLayer& layer,
   return std::make_unique<MeteredReader>(std::move(file), meter_, given_up);
 }
 
-Result<> LayerLoader::load(const PlannedLayer& layer, const GivenUp& given_up) {
-  bool known = TRY(import_.has_layer(layer.diff_id));
+Result<std::optional<uint64_t>> LayerLoader::size_of(const PlannedLayer& layer) {
   auto size = TRY(source_.size(layer.file));
-  // An archive may leave out layers that it expects to be here.
-  if (!size && known) return {};
-  if (!size) return bad_layer(layer, "it is missing from the archive");
-  if (layer.digest && layer.bytes != 0 && *size != layer.bytes) {
+  if (size && layer.digest && layer.bytes != 0 && *size != layer.bytes) {
     return bad_layer(layer, "it has " + std::to_string(*size) + " bytes, the manifest says " +
                                 std::to_string(layer.bytes));
   }
+  return size;
+}
+
+// A damaged file shows in many ways. Which one is luck; that its digest is wrong is the cause.
+Result<> LayerLoader::explain(Result<> outcome, const PlannedLayer& layer,
+                              const GivenUp& given_up) {
+  if (outcome) return {};
+  bool content = outcome.error().code == EBADMSG || outcome.error().code == EFBIG;
+  if (content) TRY(verify(layer, given_up));
+  return name_layer(std::move(outcome).error(), layer);
+}
+
+Result<> LayerLoader::load(const PlannedLayer& layer, const GivenUp& given_up) {
+  bool known = TRY(import_.has_layer(layer.diff_id));
+  auto size = TRY(size_of(layer));
+  // An archive may leave out layers that it expects to be here.
+  if (!size && known) return {};
+  if (!size) return bad_layer(layer, "it is missing from the archive");
   // What is here is checked by its own digest whenever it is read: it takes nothing of the file.
   bool keep = TRY(wants_blob(layer));
   if (known && !keep) {
@@ -137,11 +151,14 @@ Result<> LayerLoader::load(const PlannedLayer& layer, const GivenUp& given_up) {
   }
   auto outcome =
       known ? import_blob(layer, *size, given_up) : import_layer(layer, *size, keep, given_up);
-  if (outcome) return {};
-  // A damaged file shows in many ways. Which one is luck; that its digest is wrong is the cause.
-  bool content = outcome.error().code == EBADMSG || outcome.error().code == EFBIG;
-  if (content) TRY(verify(layer, given_up));
-  return name_layer(std::move(outcome).error(), layer);
+  return explain(std::move(outcome), layer, given_up);
+}
+
+Result<> LayerLoader::load_again(const PlannedLayer& layer) {
+  auto size = TRY(size_of(layer));
+  if (!size) return {};
+  GivenUp never = [] { return false; };
+  return explain(import_layer(layer, *size, false, never), layer, never);
 }
 
 // Whether the file is to be kept: the recipe gives a tar that is not compressed.

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "base/result.h"
 #include "image/blob_source.h"
@@ -27,8 +28,15 @@ class LayerLoader {
   // Nothing to do when the store has the layer, and its blob if that is wanted. EBADMSG names it
   // when it is not what it should be.
   Result<> load(const PlannedLayer& layer, const GivenUp& given_up);
+  // The same of a layer that the store has, but may have damaged: all of it is read, and what is
+  // not here whole is written. Its blob is left as it is.
+  Result<> load_again(const PlannedLayer& layer);
 
  private:
+  // The layer's size in the archive; nothing when it is not there.
+  Result<std::optional<uint64_t>> size_of(const PlannedLayer& layer);
+  // What a failed `outcome` is due to.
+  Result<> explain(Result<> outcome, const PlannedLayer& layer, const GivenUp& given_up);
   Result<bool> wants_blob(const PlannedLayer& layer);
   Result<> import_layer(const PlannedLayer& layer, uint64_t bytes, bool keep,
                         const GivenUp& given_up);
