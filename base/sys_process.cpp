@@ -55,13 +55,35 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   return list;
 }
 
+// What the C library's fork() sees to and a bare clone does not: that the child's thread knows its
+// own number, and the kernel its list of robust mutexes. Else one that it holds when it is killed
+// (LMDB's, in a file that all map) would be held for ever.
+struct ThreadIdentity {
+  int* tid = nullptr;  // where the C library keeps it; null: the kernel does not tell
+  void* robust_mutexes = nullptr;
+  size_t robust_bytes = 0;
+
+  static ThreadIdentity own() {
+    ThreadIdentity own;
+    static_cast<void>(::prctl(PR_GET_TID_ADDRESS, &own.tid));
+    static_cast<void>(::syscall(SYS_get_robust_list, 0, &own.robust_mutexes, &own.robust_bytes));
+    return own;
+  }
+  void take_over() const {
+    static_cast<void>(::syscall(SYS_set_robust_list, robust_mutexes, robust_bytes));
+  }
+};
+
 }  // namespace
 
 Result<Child> clone_process(uint64_t flags, const Fd* cgroup) {
+  const ThreadIdentity thread = ThreadIdentity::own();
   int pidfd = -1;
   struct clone_args args{};
   args.flags = flags | CLONE_PIDFD;
   args.pidfd = reinterpret_cast<uintptr_t>(&pidfd);
+  if (thread.tid != nullptr) args.flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+  args.child_tid = reinterpret_cast<uintptr_t>(thread.tid);
   // A sibling's end is told to our parent with the signal that tells ours.
   if ((flags & CLONE_PARENT) == 0) args.exit_signal = SIGCHLD;
   if (cgroup != nullptr) {
@@ -70,8 +92,9 @@ Result<Child> clone_process(uint64_t flags, const Fd* cgroup) {
   }
   long pid = ::syscall(SYS_clone3, &args, sizeof args);
   if (pid == -1 && errno == ENOSYS && cgroup == nullptr)
-    pid = ::syscall(SYS_clone, args.flags | args.exit_signal, nullptr, &pidfd, nullptr, nullptr);
+    pid = ::syscall(SYS_clone, args.flags | args.exit_signal, nullptr, &pidfd, thread.tid, nullptr);
   if (pid == -1) return fail_errno("clone3");
+  if (pid == 0) thread.take_over();
   Child child;
   child.pid = static_cast<pid_t>(pid);
   if (pid != 0) child.pidfd = Fd(pidfd);  // in the child the number was never written
