@@ -143,6 +143,7 @@ Result<> Collection::remove_and_punch(const std::vector<Planned>& packs) {
   }
   if (packs.empty()) return {};
   TRY(state_.catalog->change_packs(change));
+  TRY(state_.index->advance_epoch());  // before what readers remember is no more
   for (const PackNumber& number : change.removed) {
     static_cast<void>(sys::unlink_at(state_.packs, pack_name(number).c_str()));
     ++report_.packs_removed;

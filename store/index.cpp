@@ -102,6 +102,19 @@ void Index::set_table(IndexTable table) {
   auto shared = std::make_shared<IndexTable>(std::move(table));
   std::unique_lock lock(mutex_);
   table_ = std::move(shared);
+  ++tables_;
+}
+
+uint64_t Index::epoch() {
+  auto now = table();
+  return (tables_.load() << 32) + now->epoch();
+}
+
+Result<> Index::advance_epoch() {
+  std::scoped_lock writing(writing_);
+  auto locked = TRY(Locked::take(lock_));
+  table()->advance_epoch();
+  return {};
 }
 
 std::shared_ptr<IndexTable> Index::table() {

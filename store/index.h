@@ -4,6 +4,7 @@
 // it can be made again from the packs' footers.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -34,6 +35,10 @@ class Index {
   uint64_t sequence();
   // Calls `each` for every place this key may have, until it returns true.
   void find(const ObjectId& object, const std::function<bool(const Place&)>& each);
+  // What was learnt of places before it changed is to be looked at again: packs are rewritten and
+  // their dead frames punched out only after it has.
+  uint64_t epoch();
+  Result<> advance_epoch();
   // Makes room for `count` more, so that add() cannot fail for want of disk space.
   Result<> reserve(size_t count);
   // Adds entries (twice is harmless) and then states that the table is whole up to `sequence`.
@@ -57,6 +62,7 @@ class Index {
   Fd lock_;                  // index.lock: held by who writes, with writing_
   std::shared_mutex mutex_;  // guards table_, not what is in it
   std::shared_ptr<IndexTable> table_;
+  std::atomic<uint64_t> tables_ = 0;  // that were table_
 };
 
 }  // namespace lyr::store

@@ -51,7 +51,7 @@ struct IndexTable::Header {
   std::atomic<uint64_t> sequence;
   std::atomic<uint32_t> packs;
   std::atomic<uint32_t> superseded;
-  uint64_t reserved;
+  std::atomic<uint64_t> epoch;
 };
 
 struct IndexTable::Slot {
@@ -147,6 +147,8 @@ void IndexTable::set_sequence(uint64_t sequence) {
 bool IndexTable::is_superseded() const {
   return header().superseded.load(std::memory_order_acquire) != 0;
 }
+uint64_t IndexTable::epoch() const { return header().epoch.load(std::memory_order_acquire); }
+void IndexTable::advance_epoch() { header().epoch.fetch_add(1); }
 void IndexTable::set_superseded() { header().superseded.store(1, std::memory_order_release); }
 
 void IndexTable::find(uint64_t xxh3_low, uint64_t xxh3_high,

@@ -49,6 +49,9 @@ class IndexTable {
   // Another file stands in this one's place.
   bool is_superseded() const;
   void set_superseded();
+  // Grows when frames are about to go from where they were found; see Index::epoch().
+  uint64_t epoch() const;
+  void advance_epoch();
 
   // Calls `each` for every place of this key, until it returns true.
   void find(uint64_t xxh3_low, uint64_t xxh3_high,

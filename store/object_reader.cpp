@@ -86,6 +86,7 @@ std::optional<Located> ObjectReader::search(const ObjectId& object, std::span<st
 }
 
 Result<Located> ObjectReader::locate(const ObjectId& object, std::span<std::byte> whole) {
+  uint64_t epoch = index_.epoch();
   Error damage{EIO, "object missing", nullptr};
   auto located = search(object, whole, damage);
   if (!located) {
@@ -97,6 +98,7 @@ Result<Located> ObjectReader::locate(const ObjectId& object, std::span<std::byte
     if (more) located = search(object, whole, damage);
   }
   if (!located) return about(Result<Located>(Failure(std::move(damage))), object.sha256.text());
+  located->epoch = epoch;
   remember(object, *located);
   return *located;
 }
@@ -149,7 +151,8 @@ Result<size_t> ObjectReader::read(const ObjectId& object, uint64_t offset,
                                   std::span<std::byte> data) {
   if (auto located = known(object)) {
     auto got = read_located(object, *located, offset, data);
-    if (got) return got;
+    // A frame is punched out only after the epoch has changed: what was read before is good.
+    if (got && index_.epoch() == located->epoch) return got;
     forget(object);  // the pack is gone or unreadable: perhaps there is another copy
   }
   // The frame is checked as a whole, so it is read as a whole, here once for each thread.

@@ -23,6 +23,7 @@ struct Located {
   Place place;
   uint32_t bytes = 0;  // of the object
   bool compressed = false;
+  uint64_t epoch = 0;  // of the index, from before it was looked for
 };
 
 // Thread-safe.

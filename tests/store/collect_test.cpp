@@ -228,6 +228,26 @@ TEST_F(CollectTest, OneOfTwoCopiesGoes) {
   EXPECT_EQ(tar_of(two.diff_id()), two.tar());
 }
 
+// A reader remembers where it found an object: perhaps in the copy that goes. Which one that is
+// chance decides, so several are tried.
+TEST_F(CollectTest, AReaderForgetsACopyThatIsPunchedOut) {
+  for (unsigned seed = 10; seed < 70; seed += 10) {
+    SampleLayer one;
+    one.file("shared", content_of(900000, seed));
+    one.file("own", content_of(3 << 20, seed + 1));
+    SampleLayer two;
+    two.file("shared", content_of(900000, seed));
+    two.file("own", content_of(3 << 20, seed + 2));
+    load_unseen({&one, &two});
+    EXPECT_EQ(tar_of(one.diff_id()), one.tar());
+    EXPECT_EQ(tar_of(two.diff_id()), two.tar());
+    Store other = must(Store::open(path()));
+    EXPECT_EQ(must(other.collect({})).packs_punched, 1u);
+    EXPECT_EQ(tar_of(one.diff_id()), one.tar());
+    EXPECT_EQ(tar_of(two.diff_id()), two.tar());
+  }
+}
+
 TEST_F(CollectTest, ADamagedCopyTakesNoOthersPlace) {
   SampleLayer one;
   one.file("f", content_of(9000, 1));
