@@ -108,8 +108,11 @@ Result<Layer::Says> Layer::list(const Fd& directory,
       return true;
     }
     auto name = look(entry.name);
-    if (!name) failed = std::unexpected(std::move(name).error());
-    if (name) each(*name);
+    if (name) {
+      each(*name);
+    } else {
+      failed = std::unexpected(std::move(name).error());
+    }
     return failed.has_value();
   };
   TRY(sys::read_directory(directory, take));
