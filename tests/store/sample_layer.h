@@ -147,6 +147,24 @@ class StoreTest : public testing::Test {
     }
     return names;
   }
+  // The file there whose name ends so.
+  std::string only_file(const char* directory, std::string_view ending) {
+    for (const std::string& name : names_in(directory)) {
+      if (name.ends_with(ending)) return path() + "/" + directory + "/" + name;
+    }
+    ADD_FAILURE() << "no " << ending;
+    return "";
+  }
+  static void flip(const std::string& file, uint64_t offset) {
+    Fd fd = must(sys::open(file.c_str(), O_RDWR));
+    std::byte byte{};
+    must(sys::pread_exactly(fd, std::span(&byte, 1), offset));
+    byte ^= std::byte{16};
+    must(sys::pwrite_all(fd, std::span(&byte, 1), offset));
+  }
+  static uint64_t size_of(const std::string& file) {
+    return static_cast<uint64_t>(must(sys::stat_at(sys::cwd(), file.c_str())).st_size);
+  }
   std::vector<std::string> names_in(const char* directory) {
     std::vector<std::string> names;
     Fd fd = must(sys::open((path_ + "/" + directory).c_str(), O_RDONLY | O_DIRECTORY));

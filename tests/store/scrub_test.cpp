@@ -18,23 +18,6 @@ class ScrubTest : public StoreTest {
     load(sample_);
     image_ = image_of({sample_.diff_id()}).id;
   }
-  std::string only(const char* directory, std::string_view ending) {
-    for (const std::string& name : names_in(directory)) {
-      if (name.ends_with(ending)) return path() + "/" + directory + "/" + name;
-    }
-    ADD_FAILURE() << "no " << ending;
-    return "";
-  }
-  static void flip(const std::string& file, uint64_t offset) {
-    Fd fd = must(sys::open(file.c_str(), O_RDWR));
-    std::byte byte{};
-    must(sys::pread_exactly(fd, std::span(&byte, 1), offset));
-    byte ^= std::byte{16};
-    must(sys::pwrite_all(fd, std::span(&byte, 1), offset));
-  }
-  static uint64_t size_of(const std::string& file) {
-    return static_cast<uint64_t>(must(sys::stat_at(sys::cwd(), file.c_str())).st_size);
-  }
   std::vector<Damage> damage() {
     reopen();
     return must(store().scrub({})).damage;
@@ -60,7 +43,7 @@ TEST_F(ScrubTest, AWholeStoreHasNoDamage) {
 TEST_F(ScrubTest, AFlippedBitOfAnyFileIsFound) {
   for (bool compressed : {false, true}) {
     if (compressed) must(store().collect({.compress = true}));
-    std::string pack = only("packs", ".pack");
+    std::string pack = only_file("packs", ".pack");
     PackNumber number = must(parse_pack_name(pack.substr(pack.rfind('/') + 1)));
     Fd packs = must(sys::open((path() + "/packs").c_str(), O_RDONLY | O_DIRECTORY));
     PackReader reader = must(PackReader::open(packs, number, size_of(pack)));
@@ -82,8 +65,8 @@ TEST_F(ScrubTest, AFlippedBitOfAnyFileIsFound) {
     }
     EXPECT_TRUE(damage().empty());
   }
-  for (const std::string& file :
-       {only("layers", ".recipe"), only("layers", ".tree"), only("trees", ".tree")}) {
+  for (const std::string& file : {only_file("layers", ".recipe"), only_file("layers", ".tree"),
+                                  only_file("trees", ".tree")}) {
     for (uint64_t at = 0; at < size_of(file); at += 5) {
       flip(file, at);
       auto found = damage();
@@ -96,14 +79,14 @@ TEST_F(ScrubTest, AFlippedBitOfAnyFileIsFound) {
 }
 
 TEST_F(ScrubTest, ALostPackIsFound) {
-  must(sys::unlink_at(sys::cwd(), only("packs", ".pack").c_str()));
+  must(sys::unlink_at(sys::cwd(), only_file("packs", ".pack").c_str()));
   auto found = damage();
   ASSERT_EQ(found.size(), 2u);  // the layer, and the pack
   EXPECT_EQ(found[0].images, std::vector{image_});
 }
 
 TEST_F(ScrubTest, ADamagedCopyGoesWhenThereIsAnother) {
-  flip(only("packs", ".pack"), 64 + 64 + 1000);
+  flip(only_file("packs", ".pack"), 64 + 64 + 1000);
   EXPECT_EQ(damage().size(), 2u);  // the layer, and the frame
   ScrubReport report = must(store().scrub({.mend = true}));
   EXPECT_EQ(report.mended, 0u);
@@ -122,12 +105,12 @@ TEST_F(ScrubTest, ADamagedCopyGoesWhenThereIsAnother) {
 }
 
 TEST_F(ScrubTest, APackWithoutAFooterIsWrittenAnew) {
-  std::string pack = only("packs", ".pack");
+  std::string pack = only_file("packs", ".pack");
   flip(pack, size_of(pack) - 20);
   EXPECT_EQ(damage().size(), 1u);
   EXPECT_EQ(must(store().scrub({.mend = true})).mended, 1u);
   EXPECT_TRUE(damage().empty());
-  EXPECT_NE(only("packs", ".pack"), pack);
+  EXPECT_NE(only_file("packs", ".pack"), pack);
   EXPECT_EQ(tar_of(sample_.diff_id()), sample_.tar());
 }
 
