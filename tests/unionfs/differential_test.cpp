@@ -161,7 +161,7 @@ class Player {
           fstat(fd, &status);
           std::string said = read_at(fd, offset);
           if (!S_ISREG(status.st_mode)) return said;
-          return said + " " + outcome(lseek(fd, offset, c % 2 == 0 ? SEEK_DATA : SEEK_HOLE));
+          return said + " " + seek(fd, offset, status.st_size, c % 2 == 0 ? SEEK_DATA : SEEK_HOLE);
         });
       case 21:
         name("fallocate");
@@ -240,6 +240,23 @@ class Player {
     if (got < 0) return outcome(got);
     buffer.resize(static_cast<size_t>(got));
     return "read " + std::to_string(std::hash<std::string>()(buffer));
+  }
+
+  // What a hole is, of zeros that were allocated, hangs on what the host's file system has cached
+  // and in what steps it was written (fs/iomap/seek.c). So not where the seek goes is compared, but
+  // whether it may go there: no byte may lie in a hole.
+  static std::string seek(int fd, off_t offset, off_t size, int whence) {
+    off_t found = lseek(fd, offset, whence);
+    if (offset >= size || (found < 0 && errno != ENXIO)) return outcome(found);
+    if (found < 0 && whence == SEEK_HOLE) return "no hole before the end";
+    if (found > size || (found >= 0 && found < offset)) return "out of range";
+    off_t begin = whence == SEEK_DATA ? offset : found;
+    off_t end = whence == SEEK_DATA ? found : lseek(fd, found, SEEK_DATA);
+    if (whence == SEEK_HOLE && found < size && end == found) return "data where a hole begins";
+    std::string hole(static_cast<size_t>((end < 0 ? size : end) - begin), 'x');
+    if (pread(fd, hole.data(), hole.size(), begin) != static_cast<ssize_t>(hole.size()))
+      return "cut short";
+    return hole.find_first_not_of('\0') == std::string::npos ? "sought" : "bytes in a hole";
   }
 
   static std::string map_write(int fd, uint64_t c) {
