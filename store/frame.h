@@ -30,9 +30,10 @@ struct FrameHeader {
 static_assert(sizeof(FrameHeader) == 64);
 
 constexpr uint64_t frame_alignment = 8;
-constexpr uint64_t payload_alignment =
-    4096;  // for payloads from here on, so that they can be shared
-constexpr uint64_t aligned_payload_min = 16 << 10;
+// For payloads from aligned_payload_min on, so that a file system can share their blocks. Half a
+// block is lost before each: from 16 KiB on that was 3.2 % of a store, most of it before chunks.
+constexpr uint64_t payload_alignment = 4096;
+constexpr uint64_t aligned_payload_min = 64 << 10;
 
 // `raw_bytes`: the object's size; stored.size() unless `codec` makes it less.
 FrameHeader make_frame_header(const ObjectId& object, uint8_t codec, uint32_t raw_bytes,

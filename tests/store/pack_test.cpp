@@ -62,7 +62,7 @@ class PackTest : public testing::Test {
 };
 
 TEST_F(PackTest, GivesBackWhatWasAppended) {
-  write({0, 1, 63, 4096, 16383, 16384, 100000, object_bytes_max, 5});
+  write({0, 1, 63, 4096, 65535, 65536, 100000, object_bytes_max, 5});
   PackReader pack = reader();
   for (size_t i = 0; i < offsets_.size(); ++i) {
     FrameHeader header = must(pack.header(offsets_[i]));
@@ -75,7 +75,7 @@ TEST_F(PackTest, GivesBackWhatWasAppended) {
 }
 
 TEST_F(PackTest, LargePayloadsStartOnAPage) {
-  write({1, 16384, 7, 131072, 16383, 20000});
+  write({1, 65536, 7, 131072, 65535, 70000});
   for (size_t i = 0; i < offsets_.size(); ++i) {
     if (contents_[i].size() >= aligned_payload_min) {
       EXPECT_EQ((offsets_[i] + sizeof(FrameHeader)) % payload_alignment, 0u);
