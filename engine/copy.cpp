@@ -61,10 +61,11 @@ Result<> work_in_stopped(Engine::State& state, const ContainerInfo& info, const 
   auto directory = TRY(open_container(state, info.id));
   std::optional<ContainerLock> lock = TRY(lock_for_start(directory));
   TRY(clean_after(directory, info));
-  auto server = TRY(UnionServer::fork(state.roots, directory, chain_id, spec.id_map, true, [&] {
-    lock.reset();
-    stdio = {};
-  }));
+  auto server = TRY(
+      UnionServer::fork(state.roots, directory, chain_id, spec.id_map, UnionMode::fuse, true, [&] {
+        lock.reset();
+        stdio = {};
+      }));
   auto work = [&]() -> Result<> {
     TRY(begin_start(directory));
     auto launch = TRY(sandbox::Launch::begin(spec, std::move(stdio)));

@@ -45,6 +45,12 @@ struct TmpfsMount {
 
 enum class NetworkMode { none, host };
 
+// What a container's file system is made by: lyr's server alone; the kernel's overlayfs over the
+// image, which a server shows; or the better of both that this host allows.
+enum class UnionMode { automatic, fuse, hybrid };
+std::string_view union_mode_name(UnionMode mode);  // "auto", "fuse", "hybrid"
+std::optional<UnionMode> union_mode_of(std::string_view name);
+
 // What `run` and `create` take beside the image; unset optionals leave the image's default.
 struct CreateOptions {
   std::string name;  // empty: made up
@@ -71,6 +77,7 @@ struct CreateOptions {
   std::optional<int> stop_timeout_seconds;
   bool no_new_privileges = false;
   bool seccomp_unconfined = false;
+  UnionMode union_mode = UnionMode::automatic;
 };
 
 enum class Status {

@@ -11,6 +11,7 @@
 #include "engine/log_file.h"
 #include "engine/make_spec.h"
 #include "engine/reconcile.h"
+#include "engine/union_mode.h"
 #include "sandbox/sandbox.h"
 #include "unionfs/changes.h"
 
@@ -120,7 +121,9 @@ Result<std::vector<std::pair<std::string, std::string>>> Engine::host_facts() {
                      describe_map(map.map) + (map.why_single.empty() ? "" : "; " + map.why_single));
   facts.emplace_back("Cgroups", sandbox::describe_cgroups());
   facts.emplace_back("FUSE", describe_fuse());
-  facts.emplace_back("Union mode", "pure FUSE");
+  auto chosen = choose_union(*state_, map.map);
+  facts.emplace_back("Union mode",
+                     std::string(union_mode_name(chosen.mode)) + " (" + chosen.why + ")");
   facts.emplace_back("Root", state_->roots.root);
   facts.emplace_back("Run root", state_->roots.run_root);
   return facts;

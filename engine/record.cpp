@@ -103,6 +103,8 @@ Json options_to_json(const CreateOptions& options) {
   put(json, "stop_timeout_seconds", options.stop_timeout_seconds);
   json["no_new_privileges"] = options.no_new_privileges;
   json["seccomp_unconfined"] = options.seccomp_unconfined;
+  if (options.union_mode != UnionMode::automatic)
+    json["union"] = union_mode_name(options.union_mode);
   return json;
 }
 
@@ -144,7 +146,9 @@ bool options_from_json(const Json& json, CreateOptions& options) {
   take(json, "stop_timeout_seconds", options.stop_timeout_seconds);
   json.at("no_new_privileges").get_to(options.no_new_privileges);
   json.at("seccomp_unconfined").get_to(options.seccomp_unconfined);
-  return host || json.at("network") == "none";
+  auto mode = union_mode_of(json.value("union", "auto"));
+  options.union_mode = mode.value_or(UnionMode::automatic);
+  return mode.has_value() && (host || json.at("network") == "none");
 }
 
 Json identity_to_json(const ProcessIdentity& identity) {

@@ -9,6 +9,7 @@
 #include "base/sys_unix_socket.h"
 #include "engine/id_map.h"
 #include "engine/make_spec.h"
+#include "engine/union_mode.h"
 
 namespace lyr::engine {
 namespace {
@@ -25,6 +26,8 @@ int exit_code_of(const Error& error) {
 }
 
 std::string explain(const Error& error, const ContainerInfo& info) {
+  if (std::string_view(error.call) == "overlay" && error.subject)
+    return "--union hybrid cannot be had: " + *error.subject;
   if (std::string_view(error.call) != "exec") return describe(error);
   const std::string& program = info.command.front();
   if (error.code == ENOENT) {
@@ -82,6 +85,23 @@ Result<> SupervisedRun::start() {
   lock_ = TRY(lock_for_start(directory_));
   TRY(clean_after(directory_, task_.info));  // of a supervisor that was killed
   auto chosen = TRY(choose_map());
+  UnionMode asked = task_.info.options.union_mode;
+  auto mode = TRY(choose_union(state_, directory_, asked, chosen.map))
+  .mode;
+  auto started = start_on(mode, chosen.map);
+  if (started || asked != UnionMode::automatic ||
+      std::string_view(started.error().call) != "overlay") {
+    return started;
+  }
+  // Only the try tells whether the kernel takes this host's file systems.
+  note_overlay_refused(state_, *started.error().subject);
+  container_.reset();
+  server_->finish(server_end_ms);
+  return start_on(UnionMode::fuse, chosen.map);
+}
+
+Result<> SupervisedRun::start_on(UnionMode mode, const sandbox::IdMap& map) {
+  TRY(note_union(directory_, mode));
   bool durable = !task_.info.options.auto_remove;
   auto forget = [this] {
     lock_.reset();
@@ -89,7 +109,7 @@ Result<> SupervisedRun::start() {
     task_.client.reset();
   };
   server_ =
-      TRY(UnionServer::fork(task_.roots, directory_, task_.chain_id, chosen.map, durable, forget));
+      TRY(UnionServer::fork(task_.roots, directory_, task_.chain_id, map, mode, durable, forget));
   ResolvedUser user;
   {
     auto store = TRY(store::Store::open(store_directory(task_.roots)));
@@ -97,7 +117,12 @@ Result<> SupervisedRun::start() {
     auto accounts = TRY(read_accounts(store, tree));
     user = TRY(resolve_user(task_.info.options.user.value_or(""), accounts));
   }
-  spec_ = TRY(make_spec(state_, task_.info, user, chosen.map));
+  spec_ = TRY(make_spec(state_, task_.info, user, map));
+  if (mode == UnionMode::hybrid) {
+    spec_.root_kind = sandbox::RootKind::overlay;
+    spec_.root_path = task_.roots.root + "/containers/" + directory_.id;
+    spec_.durable_root = durable;
+  }
   auto stdio = TRY(make_streams());
   const std::array<int, 4> handled{SIGTERM, SIGINT, SIGHUP, SIGQUIT};
   signals_ = TRY(sys::signal_fd(handled));

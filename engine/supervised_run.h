@@ -26,6 +26,7 @@ class SupervisedRun {
  private:
   // Gives the report of a start that failed.
   Result<> start();
+  Result<> start_on(UnionMode mode, const sandbox::IdMap& map);
   Result<> launch(sandbox::Stdio stdio);
   Result<sandbox::Stdio> make_streams();
   Result<> open_for_clients();

@@ -7,12 +7,12 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdint>
-#include <cstdio>
 
 #include "base/sys_event.h"
 #include "base/sys_file.h"
 #include "base/sys_socket.h"
+#include "engine/union_mode.h"
+#include "unionfs/image_session.h"
 #include "unionfs/unionfs.h"
 
 namespace lyr::engine {
@@ -22,16 +22,18 @@ constexpr size_t note_bytes_max = 64;
 
 bool privileged() { return ::geteuid() == 0; }
 
-// Where root's extended attributes ("trusted.") may be written: with the initial namespace's map of
-// all ids to themselves. lyr may be root of a container.
-bool in_initial_user_namespace() {
-  auto map = sys::read_file_at(sys::cwd(), "/proc/self/uid_map");
-  if (!map) return false;
-  unsigned long first = 1;
-  unsigned long host = 1;
-  unsigned long count = 0;
-  return std::sscanf(map->c_str(), "%lu %lu %lu", &first, &host, &count) == 3 && first == 0 &&
-         host == 0 && count == UINT32_MAX;
+// A host root's overlay is the host's: what the image says is shown with the container's ids.
+unionfs::Ids host_ids(const sandbox::IdMap& map) {
+  auto ranges = [](const std::vector<sandbox::IdRange>& from) {
+    std::vector<unionfs::IdRange> to;
+    for (const sandbox::IdRange& range : from)
+      to.push_back({.on_disk = range.container, .shown = range.host, .count = range.count});
+    return to;
+  };
+  unionfs::Ids ids;
+  ids.users = ranges(map.uids);
+  ids.groups = ranges(map.gids);
+  return ids;
 }
 
 Result<> die_with_parent(pid_t parent) {
@@ -41,7 +43,8 @@ Result<> die_with_parent(pid_t parent) {
 }
 
 Result<> run(const Roots& roots, const ContainerDirectory& directory, const Digest& chain_id,
-             const sandbox::IdMap& map, bool durable, const Fd& channel, pid_t parent) {
+             const sandbox::IdMap& map, UnionMode mode, bool durable, const Fd& channel,
+             pid_t parent) {
   TRY(die_with_parent(parent));
   static_cast<void>(sys::prctl(PR_SET_NAME, reinterpret_cast<unsigned long>("lyr-union")));
   auto store = TRY(store::Store::open(store_directory(roots)));
@@ -51,7 +54,7 @@ Result<> run(const Roots& roots, const ContainerDirectory& directory, const Dige
   options.upper = TRY(sys::open_at(directory.persistent, "upper", O_RDONLY | O_DIRECTORY));
   options.work = TRY(sys::open_at(directory.persistent, "work", O_RDONLY | O_DIRECTORY));
   if (map.single) options.ownership = unionfs::Ownership::in_xattr;
-  options.trusted_xattrs = privileged() && in_initial_user_namespace();
+  options.trusted_xattrs = is_host_root();
   options.durable = durable;
   auto note = TRY(sys::receive_message(channel, note_bytes_max));
   if (note.fds.empty()) return {};  // the container came to nothing
@@ -60,14 +63,20 @@ Result<> run(const Roots& roots, const ContainerDirectory& directory, const Dige
     // Changing credentials clears the death signal.
     TRY(die_with_parent(parent));
   }
-  return unionfs::serve(std::move(note.fds[0]), std::move(options));
+  if (mode == UnionMode::fuse) return unionfs::serve(std::move(note.fds[0]), std::move(options));
+  // Before the overlay is mounted: that waits for us.
+  TRY(unionfs::dress_upper(options.upper, tree, options.trusted_xattrs));
+  unionfs::ImageOptions image{.store = store, .tree = tree, .ids = {}};
+  if (options.trusted_xattrs) image.ids = host_ids(map);
+  return unionfs::serve_image(std::move(note.fds[0]), image);
 }
 
 }  // namespace
 
 Result<UnionServer> UnionServer::fork(const Roots& roots, const ContainerDirectory& directory,
                                       const Digest& chain_id, const sandbox::IdMap& map,
-                                      bool durable, const std::function<void()>& forget) {
+                                      UnionMode mode, bool durable,
+                                      const std::function<void()>& forget) {
   auto [ours, theirs] = TRY(sys::socket_pair(SOCK_SEQPACKET));
   pid_t parent = ::getpid();
   auto child = TRY(sys::clone_process());
@@ -75,7 +84,7 @@ Result<UnionServer> UnionServer::fork(const Roots& roots, const ContainerDirecto
     ours.reset();
     forget();
     sys::reset_signals();
-    auto served = run(roots, directory, chain_id, map, durable, theirs, parent);
+    auto served = run(roots, directory, chain_id, map, mode, durable, theirs, parent);
     ::_exit(served ? 0 : 1);
   }
   return UnionServer(std::move(child), std::move(ours));

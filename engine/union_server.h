@@ -16,10 +16,11 @@ namespace lyr::engine {
 class UnionServer {
  public:
   // Forks it. It opens the store and the tree at once, while the container is made. `forget`: what
-  // the child must not keep open. `durable`: the container is wanted after a power cut.
+  // the child must not keep open. `durable`: the container is wanted after a power cut. `mode`:
+  // fuse, to serve the union; hybrid, to serve the image alone.
   static Result<UnionServer> fork(const Roots& roots, const ContainerDirectory& directory,
-                                  const Digest& chain_id, const sandbox::IdMap& map, bool durable,
-                                  const std::function<void()>& forget);
+                                  const Digest& chain_id, const sandbox::IdMap& map, UnionMode mode,
+                                  bool durable, const std::function<void()>& forget);
   // Hands it the mounted file system's device. Rootless with several ids it first joins the
   // container's user namespace, to own files of every id in it.
   Result<> serve(Fd fuse_device, Fd user_namespace);

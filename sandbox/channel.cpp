@@ -49,7 +49,14 @@ Result<std::optional<Note>> hear(const Fd& channel) {
 
 Failure failure_of(const Note& note) {
   if (note.step == Step::exec_failed) return fail(note.code, "exec", note.text);
+  if (note.step == Step::overlay_failed) return fail(note.code, "overlay", note.text);
   return fail_saying(note.code, note.text);
+}
+
+Result<> tell_failure(const Fd& channel, const Error& error) {
+  if (std::string_view(error.call) == "overlay" && error.subject)
+    return tell(channel, Step::overlay_failed, error.code, *error.subject);
+  return tell(channel, Step::failed, error.code, describe(error));
 }
 
 }  // namespace lyr::sandbox

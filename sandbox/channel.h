@@ -14,15 +14,17 @@
 namespace lyr::sandbox {
 
 enum class Step : unsigned char {
-  go,           // to the child: ids are mapped, the cgroup is yours
-  fuse_device,  // to the creator, with the device
-  terminal,     // to the creator, with the pty's master
-  warning,      // to the creator: something asked for could not be given
-  ready,        // to the creator: only the exec is left
-  started,      // join(): the pid of the process, in `code`
-  start,        // to the child: exec
-  failed,       // to the creator: errno and what was done
-  exec_failed,  // to the creator: errno and the program
+  go,              // to the child: ids are mapped, the cgroup is yours
+  fuse_device,     // to the creator, with the device
+  root,            // to the child, with its mounted root
+  terminal,        // to the creator, with the pty's master
+  warning,         // to the creator: something asked for could not be given
+  ready,           // to the creator: only the exec is left
+  started,         // join(): the pid of the process, in `code`
+  start,           // to the child: exec
+  failed,          // to the creator: errno and what was done
+  overlay_failed,  // to the creator: errno and why there is no overlay
+  exec_failed,     // to the creator: errno and the program
 };
 
 constexpr size_t note_text_bytes_max = 4000;  // longer texts are cut
@@ -39,8 +41,12 @@ Result<> tell(const Fd& channel, Step step, int code = 0, std::string_view text 
 // Blocks. Nothing: the other end is closed.
 Result<std::optional<Note>> hear(const Fd& channel);
 
-// The error a `failed` or `exec_failed` note tells of; an exec's has the call "exec".
+// The error a `failed`, `overlay_failed` or `exec_failed` note tells of; the call is "", "overlay"
+// or "exec".
 Failure failure_of(const Note& note);
+
+// Tells of `error`, as one of those.
+Result<> tell_failure(const Fd& channel, const Error& error);
 
 // Says which step of the set-up `result` failed in, ready for a person.
 template <class T>

@@ -14,6 +14,7 @@
 #include "sandbox/mask.h"
 #include "sandbox/mounts.h"
 #include "sandbox/network.h"
+#include "sandbox/overlay.h"
 #include "sandbox/resolver.h"
 #include "sandbox/root.h"
 #include "sandbox/stdio.h"
@@ -24,10 +25,11 @@ namespace {
 
 constexpr int failed_exit_code = 125;  // docker's for "the engine failed"
 
-Result<> await(const Fd& channel, Step step) {
+// What comes with the note, if anything.
+Result<Fd> await(const Fd& channel, Step step) {
   auto note = TRY(hear(channel));
   if (!note || note->step != step) return fail(ECONNABORTED, "await");
-  return {};
+  return std::move(note->fd);
 }
 
 // Id 0 of our user namespace; until now we were the creator's id, as which /dev/fuse is opened.
@@ -45,10 +47,17 @@ Result<> become_namespace_root(bool single) {
 Result<Fd> mount_root(const Spec& spec, Preparation& preparation, Fd device, const Fd& channel) {
   if (spec.root_kind == RootKind::directory)
     return during("open the root", mount_directory(spec, preparation));
+  // With privilege it is made by the creator, whose rights overlayfs then acts with.
+  if (spec.root_kind == RootKind::overlay && preparation.privileged)
+    return await(channel, Step::root);
   Fd mount = TRY(during("mount the root", mount_fuse(device)));
   // Our copy goes: when the server ends, the connection must end with it.
   TRY(tell(channel, Step::fuse_device, 0, {}, &device));
-  return mount;
+  device.reset();
+  if (spec.root_kind == RootKind::fuse) return mount;
+  Fd changes =
+      TRY(during("open the upper directory", open_bind({"/", "bind", spec.root_path, {}})));
+  return mount_overlay(mount, changes, OverlayRights::user, spec.durable_root);
 }
 
 Result<> give_terminal(const Spec& spec, const Mounted& mounted, const Fd& channel) {
@@ -96,7 +105,8 @@ Result<Fd> set_up(const Spec& spec, Preparation& preparation, Fd channel) {
     TRY(move_up(*fd));
   reset_inherited_state();
   Fd fuse_device;
-  if (spec.root_kind == RootKind::fuse) fuse_device = TRY(open_fuse_device());
+  bool by_creator = spec.root_kind == RootKind::overlay && preparation.privileged;
+  if (spec.root_kind != RootKind::directory && !by_creator) fuse_device = TRY(open_fuse_device());
   TRY(await(channel, Step::go));
   TRY(build(spec, preparation, std::move(fuse_device), channel));
   if (!preparation.privileged)
@@ -113,8 +123,7 @@ void enter(const Spec& spec, Preparation preparation, Fd channel) {
   auto teller = sys::dup(channel, 100);
   auto ready = set_up(spec, preparation, std::move(channel));
   if (!ready) {
-    if (teller)
-      static_cast<void>(tell(*teller, Step::failed, ready.error().code, describe(ready.error())));
+    if (teller) static_cast<void>(tell_failure(*teller, ready.error()));
     ::_exit(failed_exit_code);
   }
   auto last = keep_only_stdio(std::move(*ready));

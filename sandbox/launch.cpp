@@ -14,8 +14,10 @@
 #include "sandbox/channel.h"
 #include "sandbox/enter.h"
 #include "sandbox/id_map.h"
+#include "sandbox/overlay.h"
 #include "sandbox/preparation.h"
 #include "sandbox/rlimits.h"
+#include "sandbox/root.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/stdio.h"
 
@@ -26,7 +28,9 @@ struct Launch::State {
   sys::Child child;
   Fd channel;
   Fd fuse_device;
+  Fd image;  // mounted by us, for an overlay that the child still waits for
   Fd user_namespace;
+  Fd root_ids;  // the same, for that overlay
   Fd terminal;
   std::vector<std::string> warnings;
   std::vector<std::string> cgroups;  // directories, to be removed
@@ -127,7 +131,10 @@ static Result<> listen_for(Launch::State& state, Step wanted) {
   for (;;) {
     auto note = TRY(hear(state.channel));
     if (!note) return fail_saying(ECHILD, "the container's first process was killed");
-    if (note->step == Step::failed || note->step == Step::exec_failed) return failure_of(*note);
+    if (note->step == Step::failed || note->step == Step::overlay_failed ||
+        note->step == Step::exec_failed) {
+      return failure_of(*note);
+    }
     if (note->step == Step::warning) state.warnings.push_back(std::move(note->text));
     if (note->step == Step::fuse_device) state.fuse_device = std::move(note->fd);
     if (note->step == Step::terminal) state.terminal = std::move(note->fd);
@@ -173,12 +180,30 @@ Result<Launch> Launch::begin(const Spec& spec, Stdio stdio) {
   auto equipped = equip(*state, preparation, cgroups);
   if (!equipped && equipped.error().code != EPIPE && equipped.error().code != ECONNRESET)
     return std::unexpected(std::move(equipped).error());
-  if (spec.root_kind == RootKind::fuse) TRY(listen_for(*state, Step::fuse_device));
+  if (spec.root_kind == RootKind::overlay && preparation.privileged) {
+    state->fuse_device = TRY(open_fuse_device());
+    state->root_ids = TRY(sys::dup(state->user_namespace));
+    state->image = TRY(during("mount the image", mount_fuse(state->fuse_device)));
+  } else if (spec.root_kind != RootKind::directory) {
+    TRY(listen_for(*state, Step::fuse_device));
+  }
   return Launch(std::move(state));
+}
+
+// The overlay over the image that is served by now, shown with the container's ids.
+static Result<> give_root(Launch::State& state) {
+  const Spec& spec = state.spec;
+  Apart apart{.path = spec.root_path, .durable = spec.durable_root};
+  apart.root_uid = TRY(to_host_id(spec.id_map.uids, 0));
+  apart.root_gid = TRY(to_host_id(spec.id_map.gids, 0));
+  Fd root = TRY(mount_overlay_apart(state.image, apart, state.root_ids));
+  state.image.reset();
+  return tell(state.channel, Step::root, 0, {}, &root);
 }
 
 Result<> Launch::finish() {
   if (state_->ready) return {};
+  if (state_->image) TRY(give_root(*state_));
   TRY(listen_for(*state_, Step::ready));
   for (std::string& warning : set_rlimits(state_->child.pid, state_->spec.process.rlimits))
     state_->warnings.push_back(std::move(warning));

@@ -38,9 +38,9 @@ Result<ChosenIdMap> choose_id_map(bool force_single);
 // A container on its way: begin → (serve the FUSE device) → finish → start.
 class Launch {
  public:
-  // Makes the child in all its namespaces, with its id maps and cgroup. For RootKind::fuse it
-  // returns when the file system is mounted inside and its device is here; nothing has looked at it
-  // yet.
+  // Makes the child in all its namespaces, with its id maps and cgroup. For RootKind::fuse and
+  // RootKind::overlay it returns when the FUSE file system is mounted and its device is here;
+  // nothing has looked at it yet.
   static Result<Launch> begin(const Spec& spec, Stdio stdio);
   Launch(Launch&&) noexcept;
   Launch& operator=(Launch&&) noexcept;
@@ -48,7 +48,7 @@ class Launch {
 
   pid_t pid() const;  // of the container's first process, in our pid namespace
   const Fd& pidfd() const;
-  Fd take_fuse_device();  // valid once, for RootKind::fuse
+  Fd take_fuse_device();  // valid once, for RootKind::fuse and RootKind::overlay
   // The container's user namespace, for a server that has to own files of every id in it. Valid
   // once.
   Fd take_user_namespace();
@@ -57,7 +57,7 @@ class Launch {
       const;  // what was asked and could not be given: limits, rlimits...
 
   // Waits until everything is set up and only the exec is left (the OCI state "created"). Errors
-  // name the step.
+  // name the step; the call "overlay" says that only RootKind::overlay is what this host refuses.
   Result<> finish();
   // Lets it exec, and returns when it did. An Error's call is "exec" when only that failed: ENOENT
   // → 127, else 126.

@@ -73,14 +73,18 @@ struct Resources {
   std::optional<int64_t> cpu_shares;
 };
 
-enum class RootKind { directory, fuse };
+// `fuse`: a FUSE file system, whose device is handed to the creator to be served. `overlay`: the
+// kernel's overlayfs, on such a file system.
+enum class RootKind { directory, fuse, overlay };
 enum class SeccompProfile { standard, unconfined };
 
 struct Spec {
   std::string id;  // names the cgroup
   Process process;
   RootKind root_kind = RootKind::directory;
-  std::string root_path;  // for RootKind::directory
+  // RootKind::directory: the root. RootKind::overlay: a directory that holds "upper" and "work".
+  std::string root_path;
+  bool durable_root = true;  // RootKind::overlay: false: nobody wants it after a power cut
   bool root_read_only = false;
   std::string hostname;
   std::vector<Mount>

@@ -8,8 +8,8 @@
 namespace lyr::tools {
 
 struct CreateFlags {
-  std::string name, working_dir, user, entrypoint, hostname, network = "none", memory, cpus,
-                                                             stop_signal, cid_file;
+  std::string name, working_dir, user, entrypoint, hostname, network = "none", union_mode = "auto",
+                                                             memory, cpus, stop_signal, cid_file;
   std::vector<std::string> env, env_files, volumes, tmpfs, cap_add, cap_drop, ulimits, labels,
       security, publish;
   int64_t pids_limit = 0;

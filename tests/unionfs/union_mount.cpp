@@ -23,6 +23,7 @@
 #include "base/sys_mount.h"
 #include "base/sys_process.h"
 #include "tests/unionfs/snapshot.h"
+#include "unionfs/image_session.h"
 #include "unionfs/unionfs.h"
 
 namespace lyr::unionfs {
@@ -163,6 +164,7 @@ void UnionMount::enter_private_namespace() {
 
 UnionMount::UnionMount(const std::string& scratch, const std::string& plain, Settings settings)
     : path_(scratch + "/union"),
+      image_(scratch + "/image"),
       upper_(scratch + "/upper"),
       work_(scratch + "/work"),
       store_path_(scratch + "/store"),
@@ -178,6 +180,7 @@ UnionMount::UnionMount(const std::string& scratch, const std::string& plain, Set
 
 UnionMount::UnionMount(const std::string& scratch, const UnionMount& same_image)
     : path_(scratch + "/union"),
+      image_(scratch + "/image"),
       upper_(scratch + "/upper"),
       work_(scratch + "/work"),
       store_path_(same_image.store_path_),
@@ -189,7 +192,8 @@ UnionMount::UnionMount(const std::string& scratch, const UnionMount& same_image)
 
 void UnionMount::prepare() {
   enter_private_namespace();
-  for (const std::string& directory : {path_, upper_, work_}) fs::create_directories(directory);
+  for (const std::string& directory : {path_, image_, upper_, work_})
+    fs::create_directories(directory);
   void* shared = mmap(nullptr, sizeof(RequestCounts), PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) std::abort();
@@ -201,30 +205,53 @@ UnionMount::~UnionMount() {
   munmap(counts_, sizeof(RequestCounts));
 }
 
+Result<> UnionMount::serve_below(Fd device) {
+  Fd upper = TRY(sys::open(upper_.c_str(), O_RDONLY | O_DIRECTORY));
+  Options options = below();
+  if (settings_.hybrid) {
+    TRY(dress_upper(upper, *tree_, settings_.trusted_xattrs));
+    ImageOptions image{.store = *store_, .tree = *tree_, .ids = {}};
+    image.threads = settings_.threads;
+    image.counts = counts_;
+    return serve_image(std::move(device), image);
+  }
+  options.upper = std::move(upper);
+  options.work = TRY(sys::open(work_.c_str(), O_RDONLY | O_DIRECTORY));
+  options.trusted_xattrs = settings_.trusted_xattrs;
+  options.threads = settings_.threads;
+  options.counts = counts_;
+  if (settings_.adjust) settings_.adjust(options);
+  return serve(std::move(device), std::move(options));
+}
+
 void UnionMount::mount() {
   Fd device = must(sys::open("/dev/fuse", O_RDWR), "/dev/fuse");
   std::string options = "fd=" + std::to_string(device.get()) +
                         ",rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions";
-  must(sys::mount("lyr", path_.c_str(), "fuse", MS_NODEV, options.c_str()), "mount");
+  const std::string& target = settings_.hybrid ? image_ : path_;
+  must(sys::mount("lyr", target.c_str(), "fuse", MS_NODEV, options.c_str()), "mount");
   auto child = must(sys::clone_process(), "fork");
   if (child.pid == 0) {
-    Options serve_options = below();
-    serve_options.upper = must(sys::open(upper_.c_str(), O_RDONLY | O_DIRECTORY), "upper");
-    serve_options.work = must(sys::open(work_.c_str(), O_RDONLY | O_DIRECTORY), "work");
-    serve_options.trusted_xattrs = settings_.trusted_xattrs;
-    serve_options.threads = settings_.threads;
-    serve_options.counts = counts_;
-    if (settings_.adjust) settings_.adjust(serve_options);
-    auto served = serve(std::move(device), std::move(serve_options));
+    auto served = serve_below(std::move(device));
     if (!served) std::fprintf(stderr, "serve: %s\n", describe(served.error()).c_str());
     _exit(served ? 0 : 1);
   }
   server_ = child.pid;
+  if (settings_.hybrid) mount_overlay();
+}
+
+// As sandbox/overlay.cpp does.
+void UnionMount::mount_overlay() {
+  std::string options = "xino=on,metacopy=off,index=off,lowerdir=" + image_ +
+                        ",upperdir=" + upper_ + ",workdir=" + work_;
+  options += settings_.trusted_xattrs ? ",redirect_dir=on" : ",userxattr";
+  must(sys::mount("lyr", path_.c_str(), "overlay", MS_NODEV, options.c_str()), "overlay");
 }
 
 void UnionMount::unmount() {
   auto gone = sys::umount(path_.c_str(), 0);
   if (!gone) gone = sys::umount(path_.c_str(), MNT_DETACH);
+  if (settings_.hybrid) static_cast<void>(sys::umount(image_.c_str(), MNT_DETACH));
   int status = 0;
   if (server_ > 0) waitpid(server_, &status, 0);
   server_ = -1;

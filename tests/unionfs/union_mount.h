@@ -24,7 +24,9 @@ class UnionMount {
     bool plain_lower = false;  // a copy of the directory, instead of a store
     // With a plain lower: the directories, the first on top; they stay as they are.
     std::vector<std::string> layers = {};
-    std::function<void(Options&)> adjust = {};  // called last
+    // The kernel's overlayfs over the image, which the server shows, instead of the union.
+    bool hybrid = false;
+    std::function<void(Options&)> adjust = {};  // called last; not with `hybrid`
   };
   // Takes a private mount namespace for this process (once), imports `plain` as the image, and
   // mounts it. Everything lies below `scratch`. Aborts the test program on failure: it needs root
@@ -55,8 +57,10 @@ class UnionMount {
  private:
   void prepare();
   Options below();
+  Result<> serve_below(Fd device);
+  void mount_overlay();
 
-  std::string path_, upper_, work_, store_path_;
+  std::string path_, image_, upper_, work_, store_path_;
   Settings settings_;
   Digest chain_id_;
   std::optional<store::Store> store_;  // of the server's process

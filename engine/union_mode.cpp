@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/union_mode.h"
+
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdio>
+
+#include "base/sys_file.h"
+#include "engine/process_identity.h"
+
+namespace lyr::engine {
+namespace {
+
+constexpr char refused_file[] = "overlay-refused";  // the boot's id, a space, why
+constexpr char union_file[] = "union";              // "fuse" or "hybrid"
+constexpr size_t note_bytes_max = 4096;
+
+std::string boot_id() {
+  auto self = identify(::getpid());
+  return self ? self->boot_id : "";
+}
+
+// Empty: it was not refused.
+std::string refused_why(const Engine::State& engine) {
+  auto note = sys::read_file_at(engine.running, refused_file, note_bytes_max);
+  if (!note) return {};
+  std::string boot = boot_id() + " ";
+  return note->starts_with(boot) ? note->substr(boot.size()) : "";
+}
+
+// Why overlayfs is out of the question; empty: it is not.
+std::string obstacle(const sandbox::IdMap& map) {
+  if (map.single) return "with one id only, owners have to be kept as attributes";
+  if (::geteuid() == 0 && !is_host_root())
+    return "as root of a container, overlayfs's marks cannot be written";
+  return {};
+}
+
+}  // namespace
+
+bool is_host_root() {
+  if (::geteuid() != 0) return false;
+  // The initial namespace maps all ids to themselves.
+  auto map = sys::read_file_at(sys::cwd(), "/proc/self/uid_map");
+  if (!map) return false;
+  unsigned long first = 1;
+  unsigned long host = 1;
+  unsigned long count = 0;
+  return std::sscanf(map->c_str(), "%lu %lu %lu", &first, &host, &count) == 3 && first == 0 &&
+         host == 0 && count == UINT32_MAX;
+}
+
+ChosenUnion choose_union(const Engine::State& engine, const sandbox::IdMap& map) {
+  std::string why = obstacle(map);
+  if (!why.empty()) return {UnionMode::fuse, std::move(why)};
+  why = refused_why(engine);
+  if (!why.empty()) return {UnionMode::fuse, "overlayfs was refused: " + why};
+  return {UnionMode::hybrid, "overlayfs can be mounted"};
+}
+
+Result<ChosenUnion> choose_union(const Engine::State& engine, const ContainerDirectory& directory,
+                                 UnionMode asked, const sandbox::IdMap& map) {
+  if (asked == UnionMode::fuse) return ChosenUnion{UnionMode::fuse, "it was asked for"};
+  std::string why = obstacle(map);
+  auto used = sys::read_file_at(directory.persistent, union_file, note_bytes_max);
+  // Marks of ours that a user's overlayfs does not follow may be there.
+  if (why.empty() && ::geteuid() != 0 && used && *used == union_mode_name(UnionMode::fuse))
+    why = "it has run without overlayfs, which may not understand what was renamed then";
+  if (asked == UnionMode::hybrid) {
+    if (!why.empty()) return fail_saying(ENOTSUP, "--union hybrid cannot be had: " + why);
+    return ChosenUnion{UnionMode::hybrid, "it was asked for"};
+  }
+  if (!why.empty()) return ChosenUnion{UnionMode::fuse, std::move(why)};
+  return choose_union(engine, map);
+}
+
+void note_overlay_refused(const Engine::State& engine, const std::string& why) {
+  static_cast<void>(
+      sys::replace_file_at(engine.running, refused_file, boot_id() + " " + why, 0600));
+}
+
+Result<> note_union(const ContainerDirectory& directory, UnionMode mode) {
+  return sys::replace_file_at(directory.persistent, union_file, std::string(union_mode_name(mode)),
+                              0600);
+}
+
+std::string_view union_mode_name(UnionMode mode) {
+  switch (mode) {
+    case UnionMode::automatic:
+      return "auto";
+    case UnionMode::fuse:
+      return "fuse";
+    case UnionMode::hybrid:
+      return "hybrid";
+  }
+  return "auto";
+}
+
+std::optional<UnionMode> union_mode_of(std::string_view name) {
+  for (UnionMode mode : {UnionMode::automatic, UnionMode::fuse, UnionMode::hybrid}) {
+    if (name == union_mode_name(mode)) return mode;
+  }
+  return std::nullopt;
+}
+
+}  // namespace lyr::engine

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "unionfs/image_session.h"
+
+#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 17)
+#include <fuse_lowlevel.h>
+#include <linux/capability.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "base/sys_file.h"
+#include "unionfs/format.h"
+#include "unionfs/loop.h"
+#include "unionfs/lower.h"
+
+namespace lyr::unionfs {
+namespace {
+
+constexpr double for_ever_s = 1e9;
+constexpr unsigned background_max = 64;
+
+// What the operations are given: a session's user data. Nothing in it changes, so any number of
+// threads may use it.
+struct Image {
+  std::unique_ptr<Lower> lower;
+  const ImageOptions& options;
+  Ino last = no_ino;  // the highest number there is
+};
+
+const Image& image_of(fuse_req_t request) {
+  return *static_cast<const Image*>(fuse_req_userdata(request));
+}
+
+// The inode a node id stands for; ESTALE is answered when there is none.
+Ino inode_of(fuse_req_t request, fuse_ino_t node) {
+  if (node >= root_ino && node <= image_of(request).last) return static_cast<Ino>(node);
+  fuse_reply_err(request, ESTALE);
+  return no_ino;
+}
+
+struct stat status_of(const Image& image, Ino ino) {
+  struct stat status = image.lower->status(ino);
+  status.st_uid = image.options.ids.shown_user(status.st_uid);
+  status.st_gid = image.options.ids.shown_group(status.st_gid);
+  return status;
+}
+
+struct fuse_entry_param entry_of(const Image& image, Ino ino) {
+  struct fuse_entry_param entry{};
+  entry.ino = ino;
+  entry.attr = status_of(image, ino);
+  entry.attr_timeout = entry.entry_timeout = for_ever_s;
+  return entry;
+}
+
+// No handles: from one that overlayfs has stored with a copy it would come to a nameless inode of
+// ours, which the kernel holds for stale since Linux 6.16 (fs/fuse/dir.c, fuse_dentry_revalidate:
+// such a one has no epoch), and the copy could not be found any more.
+void op_init(void*, struct fuse_conn_info* connection) {
+  for (uint64_t flag : {FUSE_CAP_ASYNC_READ, FUSE_CAP_READDIRPLUS, FUSE_CAP_PARALLEL_DIROPS,
+                        FUSE_CAP_CACHE_SYMLINKS, FUSE_CAP_NO_OPEN_SUPPORT,
+                        FUSE_CAP_NO_OPENDIR_SUPPORT, FUSE_CAP_NO_EXPORT_SUPPORT}) {
+    fuse_set_feature_flag(connection, flag);
+  }
+  for (uint64_t flag : {FUSE_CAP_READDIRPLUS_AUTO, FUSE_CAP_SPLICE_READ, FUSE_CAP_SPLICE_WRITE,
+                        FUSE_CAP_SPLICE_MOVE, FUSE_CAP_POSIX_LOCKS, FUSE_CAP_FLOCK_LOCKS,
+                        FUSE_CAP_POSIX_ACL, FUSE_CAP_AUTO_INVAL_DATA}) {
+    fuse_unset_feature_flag(connection, flag);
+  }
+  connection->max_background = background_max;
+  connection->time_gran = 1;
+}
+
+void op_lookup(fuse_req_t request, fuse_ino_t node, const char* name) {
+  Ino parent = inode_of(request, node);
+  if (parent == no_ino) return;
+  const Image& image = image_of(request);
+  const store::Tree& tree = image.options.tree;
+  bool directory = image.lower->type(parent) == S_IFDIR;
+  Ino ino = directory ? tree.lookup(parent, name) : no_ino;
+  struct fuse_entry_param entry{};  // inode 0: remember that there is nothing
+  entry.entry_timeout = for_ever_s;
+  if (ino != no_ino) entry = entry_of(image, ino);
+  fuse_reply_entry(request, &entry);
+}
+
+void op_forget(fuse_req_t request, fuse_ino_t, uint64_t) { fuse_reply_none(request); }
+
+void op_forget_multi(fuse_req_t request, size_t, struct fuse_forget_data*) {
+  fuse_reply_none(request);
+}
+
+void op_getattr(fuse_req_t request, fuse_ino_t node, struct fuse_file_info*) {
+  Ino ino = inode_of(request, node);
+  if (ino == no_ino) return;
+  struct stat status = status_of(image_of(request), ino);
+  fuse_reply_attr(request, &status, for_ever_s);
+}
+
+void op_readlink(fuse_req_t request, fuse_ino_t node) {
+  Ino ino = inode_of(request, node);
+  if (ino == no_ino) return;
+  auto target = image_of(request).lower->symlink_target(ino);
+  if (target) {
+    fuse_reply_readlink(request, target->c_str());
+  } else {
+    fuse_reply_err(request, target.error().code);
+  }
+}
+
+void op_not_here(fuse_req_t request, fuse_ino_t, struct fuse_file_info*) {
+  fuse_reply_err(request, ENOSYS);
+}
+
+void op_read(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset,
+             struct fuse_file_info*) {
+  Ino ino = inode_of(request, node);
+  if (ino == no_ino) return;
+  thread_local std::vector<std::byte> buffer;
+  if (buffer.size() < size) buffer.resize(size);
+  auto data = std::span(buffer).first(size);
+  auto got = image_of(request).lower->read(ino, static_cast<uint64_t>(offset), data);
+  if (got) {
+    fuse_reply_buf(request, reinterpret_cast<const char*>(data.data()), *got);
+  } else {
+    fuse_reply_err(request, got.error().code);
+  }
+}
+
+void op_statfs(fuse_req_t request, fuse_ino_t) {
+  auto status = image_of(request).lower->statfs();
+  if (status) {
+    fuse_reply_statfs(request, &*status);
+  } else {
+    fuse_reply_err(request, status.error().code);
+  }
+}
+
+// A file's capabilities hold for the root that gave them: the one that the ids name.
+std::string shown_capability(const Ids& ids, std::string value) {
+  if (ids.users.empty() || value.size() != XATTR_CAPS_SZ_2) return value;
+  struct vfs_ns_cap_data data{};
+  std::memcpy(&data, value.data(), value.size());
+  if ((data.magic_etc & VFS_CAP_REVISION_MASK) != VFS_CAP_REVISION_2) return value;
+  data.magic_etc = VFS_CAP_REVISION_3 | (data.magic_etc & VFS_CAP_FLAGS_MASK);
+  data.rootid = ids.shown_user(0);
+  return {reinterpret_cast<const char*>(&data), sizeof data};
+}
+
+void reply_bytes(fuse_req_t request, size_t size, std::string_view bytes) {
+  if (size == 0) {
+    fuse_reply_xattr(request, bytes.size());
+  } else if (bytes.size() > size) {
+    fuse_reply_err(request, ERANGE);
+  } else {
+    fuse_reply_buf(request, bytes.data(), bytes.size());
+  }
+}
+
+void op_getxattr(fuse_req_t request, fuse_ino_t node, const char* name, size_t size) {
+  Ino ino = inode_of(request, node);
+  if (ino == no_ino) return;
+  const Image& image = image_of(request);
+  if (is_internal_xattr(name)) {
+    fuse_reply_err(request, is_unsupported_xattr(name) ? EOPNOTSUPP : ENODATA);
+    return;
+  }
+  auto value = image.lower->xattr(ino, name);
+  if (!value || !*value) {
+    fuse_reply_err(request, value ? ENODATA : value.error().code);
+    return;
+  }
+  bool capability = std::string_view(name) == "security.capability";
+  reply_bytes(request, size,
+              capability ? shown_capability(image.options.ids, std::move(**value)) : **value);
+}
+
+void op_listxattr(fuse_req_t request, fuse_ino_t node, size_t size) {
+  Ino ino = inode_of(request, node);
+  if (ino == no_ino) return;
+  auto names = image_of(request).lower->xattr_names(ino);
+  if (!names) {
+    fuse_reply_err(request, names.error().code);
+    return;
+  }
+  std::string list;
+  for (const std::string& name : *names) {
+    if (!is_internal_xattr(name)) list.append(name.c_str(), name.size() + 1);
+  }
+  reply_bytes(request, size, list);
+}
+
+void op_lseek(fuse_req_t request, fuse_ino_t node, off_t offset, int whence,
+              struct fuse_file_info*) {
+  Ino ino = inode_of(request, node);
+  if (ino == no_ino) return;
+  const Lower& lower = *image_of(request).lower;
+  auto size = static_cast<uint64_t>(lower.status(ino).st_size);
+  auto from = static_cast<uint64_t>(offset);
+  bool hole = whence == SEEK_HOLE;
+  uint64_t at = size;
+  if (from < size) at = hole ? lower.next_hole(ino, from) : lower.next_data(ino, from);
+  if (from >= size || (!hole && at >= size)) {
+    fuse_reply_err(request, ENXIO);
+  } else {
+    fuse_reply_lseek(request, static_cast<off_t>(std::min(at, size)));
+  }
+}
+
+// Cookies: 1 and 2 follow "." and "..", entry N has N + 3.
+struct Listing {
+  Listing(fuse_req_t asked, size_t bytes, bool attributes)
+      : request(asked), full(attributes), buffer(bytes) {}
+
+  // False: it does not fit.
+  bool add(const char* name, Ino ino, uint64_t next) {
+    const Image& image = image_of(request);
+    size_t room = buffer.size() - used;
+    size_t needed = 0;
+    if (full) {
+      struct fuse_entry_param entry = entry_of(image, ino);
+      needed = fuse_add_direntry_plus(request, buffer.data() + used, room, name, &entry,
+                                      static_cast<off_t>(next));
+    } else {
+      struct stat status{};
+      status.st_ino = image.lower->number(ino);
+      status.st_mode = image.lower->type(ino);
+      needed = fuse_add_direntry(request, buffer.data() + used, room, name, &status,
+                                 static_cast<off_t>(next));
+    }
+    if (needed > room) return false;
+    used += needed;
+    return true;
+  }
+
+  fuse_req_t request;
+  bool full;
+  std::vector<char> buffer;
+  size_t used = 0;
+};
+
+void list(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset, bool attributes) {
+  Ino directory = inode_of(request, node);
+  if (directory == no_ino) return;
+  Lower& lower = *image_of(request).lower;
+  if (lower.type(directory) != S_IFDIR) {
+    fuse_reply_err(request, ENOTDIR);
+    return;
+  }
+  Listing listing(request, size, attributes);
+  auto at = static_cast<uint64_t>(offset);
+  const store::Tree& tree = image_of(request).options.tree;
+  uint64_t count = tree.entry_count(directory);
+  for (bool fits = true; fits && at < count + 2; ++at) {
+    if (at < 2) {
+      fits =
+          listing.add(at == 0 ? "." : "..", at == 0 ? directory : lower.parent(directory), at + 1);
+      continue;
+    }
+    store::TreeEntry entry = tree.entry(directory, static_cast<uint32_t>(at - 2));
+    fits = listing.add(std::string(entry.name).c_str(), entry.ino, at + 1);
+  }
+  fuse_reply_buf(request, listing.buffer.data(), listing.used);
+}
+
+void op_readdir(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset,
+                struct fuse_file_info*) {
+  list(request, node, size, offset, false);
+}
+
+void op_readdirplus(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset,
+                    struct fuse_file_info*) {
+  list(request, node, size, offset, true);
+}
+
+// What is left out is answered ENOSYS, and not asked again.
+struct fuse_lowlevel_ops operations() {
+  struct fuse_lowlevel_ops ops{};
+  ops.init = op_init;
+  ops.lookup = op_lookup;
+  ops.forget = op_forget;
+  ops.forget_multi = op_forget_multi;
+  ops.getattr = op_getattr;
+  ops.readlink = op_readlink;
+  ops.open = op_not_here;
+  ops.opendir = op_not_here;
+  ops.flush = op_not_here;
+  ops.read = op_read;
+  ops.statfs = op_statfs;
+  ops.getxattr = op_getxattr;
+  ops.listxattr = op_listxattr;
+  ops.lseek = op_lseek;
+  ops.readdir = op_readdir;
+  ops.readdirplus = op_readdirplus;
+  return ops;
+}
+
+struct FreeSession {
+  void operator()(struct fuse_session* session) const { fuse_session_destroy(session); }
+};
+
+}  // namespace
+
+Result<> serve_image(Fd fuse_device, const ImageOptions& options) {
+  Image image{lower_from_tree(options.store, options.tree), options, options.tree.inode_count()};
+  struct fuse_lowlevel_ops ops = operations();
+  std::array<char*, 1> arguments{const_cast<char*>("lyr")};
+  struct fuse_args args = FUSE_ARGS_INIT(1, arguments.data());
+  std::unique_ptr<struct fuse_session, FreeSession> session(
+      fuse_session_new(&args, &ops, sizeof ops, &image));
+  if (session == nullptr) return fail(EIO, "fuse_session_new");
+  Fd device = TRY(sys::dup(fuse_device));
+  // It is mounted already: libfuse takes over the descriptor by this name, and closes it.
+  std::string mountpoint = "/dev/fd/" + std::to_string(fuse_device.release());
+  if (fuse_session_mount(session.get(), mountpoint.c_str()) != 0)
+    return fail(EIO, "fuse_session_mount");
+  auto ended = loop(session.get(), device, options.threads, options.counts);
+  fuse_session_unmount(session.get());
+  return ended;
+}
+
+Result<> dress_upper(const Fd& upper, const store::Tree& tree, bool trusted_xattrs) {
+  auto marks = TRY(read_marks(upper));
+  if (marks.lower_number != 0) return {};
+  const store::TreeAttr& attr = tree.attr(root_ino);
+  TRY(sys::chown_at(upper, ".", attr.uid, attr.gid));
+  TRY(sys::chmod_at(upper, ".", attr.mode & 07777));
+  std::string mark =
+      Format{.trusted = trusted_xattrs, .device_whiteouts = true}.name(lower_number_mark);
+  auto noted = sys::set_xattr(upper, mark.c_str(), std::to_string(root_ino));
+  if (!noted && noted.error().code != EOPNOTSUPP) return noted;
+  struct timespec time{static_cast<time_t>(attr.mtime_seconds), attr.mtime_nanoseconds};
+  struct timespec times[2] = {time, time};
+  return sys::utimens_at(upper, ".", times);
+}
+
+}  // namespace lyr::unionfs
