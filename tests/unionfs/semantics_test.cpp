@@ -12,7 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -37,8 +36,6 @@ std::string outcome(long result) {
   return result >= 0 ? std::to_string(result) : std::strerror(errno);
 }
 
-enum class Below { tree, directories, overlayfs };
-
 // Over a tree, over plain directories, and with overlayfs over a tree.
 class Semantics : public testing::TestWithParam<Below> {
  protected:
@@ -56,10 +53,7 @@ class Semantics : public testing::TestWithParam<Below> {
     write_file(plain_ + "/d/name", "one file");
     fs::create_hard_link(plain_ + "/d/name", plain_ + "/d/inner/second");
     fs::create_hard_link(plain_ + "/d/name", plain_ + "/third");
-    UnionMount::Settings settings;
-    settings.plain_lower = GetParam() == Below::directories;
-    settings.hybrid = GetParam() == Below::overlayfs;
-    mounted_.emplace(base_ + "/scratch", plain_, settings);
+    mounted_.emplace(base_ + "/scratch", plain_, settings_for(GetParam()));
   }
   ~Semantics() override {
     mounted_.reset();
@@ -75,12 +69,9 @@ class Semantics : public testing::TestWithParam<Below> {
     mounted_->remount();
     EXPECT_EQ(difference(), "") << "after a new mount";
   }
-  // Of plain layers, links are counted that are hidden, until it is known where they are; overlayfs
-  // counts those of the layers at all times.
   std::string difference() const {
-    bool with_links = GetParam() == Below::tree;
-    return differences(snapshot(mounted_->path(), false, with_links),
-                       snapshot(plain_, false, with_links));
+    return differences(snapshot(mounted_->path(), false, links_compared(GetParam())),
+                       snapshot(plain_, false, links_compared(GetParam())));
   }
 
   std::string base_, plain_;
@@ -538,9 +529,8 @@ TEST_P(Semantics, SetIdBitsOfWhatIsNew) {
   });
 }
 
-const char* name_of(const testing::TestParamInfo<Below>& parameter) {
-  static const std::array names{"Tree", "Directories", "Overlayfs"};
-  return names[static_cast<size_t>(parameter.param)];
+std::string name_of(const testing::TestParamInfo<Below>& parameter) {
+  return name_of(parameter.param);
 }
 
 INSTANTIATE_TEST_SUITE_P(Lower, Semantics,

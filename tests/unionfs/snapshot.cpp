@@ -32,8 +32,8 @@ std::string xattrs_of(const std::string& path) {
 
 class Walk {
  public:
-  Walk(std::string root, bool with_times, bool with_links)
-      : root_(std::move(root)), with_times_(with_times), with_links_(with_links) {}
+  Walk(std::string root, bool with_times, Links links)
+      : root_(std::move(root)), with_times_(with_times), links_(links) {}
 
   void directory(const std::string& relative) {
     DIR* directory = opendir((root_ + relative).c_str());
@@ -64,8 +64,9 @@ class Walk {
       text += " at " + std::to_string(status.st_mtim.tv_sec) + "." +
               std::to_string(status.st_mtim.tv_nsec);
     if (!S_ISDIR(status.st_mode)) {
-      if (with_links_) text += " links " + std::to_string(status.st_nlink);
-      text += " of " + first_.try_emplace(status.st_ino, at).first->second;
+      if (links_ == Links::counted) text += " links " + std::to_string(status.st_nlink);
+      if (links_ != Links::ignored)
+        text += " of " + first_.try_emplace(status.st_ino, at).first->second;
     }
     if (S_ISREG(status.st_mode)) {
       text += " size " + std::to_string(status.st_size) + " hash " +
@@ -78,15 +79,14 @@ class Walk {
 
   std::string root_;
   bool with_times_;
-  bool with_links_;
+  Links links_;
   std::map<ino_t, std::string> first_;
 };
 
 }  // namespace
 
-std::map<std::string, std::string> snapshot(const std::string& root, bool with_times,
-                                            bool with_links) {
-  Walk walk(root, with_times, with_links);
+std::map<std::string, std::string> snapshot(const std::string& root, bool with_times, Links links) {
+  Walk walk(root, with_times, links);
   walk.directory("");
   return std::move(walk.entries);
 }

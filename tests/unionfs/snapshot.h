@@ -7,11 +7,14 @@
 
 namespace lyr::unionfs {
 
-// By path: mode, owner, device, extended attributes, link count and first name of the same inode,
-// content, target. `with_times`: modification times too. Without `with_links` the count is left
-// out.
+// What of hard links counts: how many there are and the first name of the same inode; the name
+// only; nothing.
+enum class Links { counted, named, ignored };
+
+// By path: mode, owner, device, extended attributes, links, content, target. `with_times`:
+// modification times too.
 std::map<std::string, std::string> snapshot(const std::string& root, bool with_times,
-                                            bool with_links = true);
+                                            Links links = Links::counted);
 
 // Where two of them differ, a line each; empty: nowhere.
 std::string differences(const std::map<std::string, std::string>& left,

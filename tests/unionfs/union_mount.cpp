@@ -12,6 +12,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -255,6 +256,20 @@ void UnionMount::unmount() {
   int status = 0;
   if (server_ > 0) waitpid(server_, &status, 0);
   server_ = -1;
+}
+
+const char* name_of(Below below) {
+  static const std::array names{"Tree", "Directories", "Overlayfs"};
+  return names[static_cast<size_t>(below)];
+}
+
+Links links_compared(Below below) {
+  static const std::array compared{Links::counted, Links::named, Links::ignored};
+  return compared[static_cast<size_t>(below)];
+}
+
+UnionMount::Settings settings_for(Below below) {
+  return {.plain_lower = below == Below::directories, .hybrid = below == Below::overlayfs};
 }
 
 void UnionMount::remount() {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "store/store.h"
+#include "tests/unionfs/snapshot.h"
 #include "unionfs/unionfs.h"
 
 namespace lyr::unionfs {
@@ -68,5 +69,13 @@ class UnionMount {
   RequestCounts* counts_ = nullptr;  // shared with the server
   pid_t server_ = -1;
 };
+
+// What tests run on: a tree, plain directories, and overlayfs over a tree.
+enum class Below { tree, directories, overlayfs };
+const char* name_of(Below below);  // "Tree", "Directories", "Overlayfs"
+UnionMount::Settings settings_for(Below below);
+// Of plain layers, links are counted that are hidden, until it is known where they are. Overlayfs
+// keeps one inode for several names only among what is new.
+Links links_compared(Below below);
 
 }  // namespace lyr::unionfs
