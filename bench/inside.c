@@ -2,7 +2,8 @@
 // Runs inside a container and times file-system work there, so that starting the container is not
 // counted. Prints a line `NAME MILLISECONDS` for each piece of work; static, as images vary.
 //
-//   inside find DIR | stat DIR | read DIR | untar TAR DIR | rm DIR ...    in the order given
+//   inside find DIR | stat DIR | first DIR | read DIR | write FILE | seq FILE | rread FILE |
+//          rwrite FILE | untar TAR DIR | rm DIR | chmod DIR | rmlow DIR ...   in the order given
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 enum { PATHS_MAX = 5000, STATS = 100000, OPEN_DIRECTORIES = 32 };
+enum { LARGE_BYTES = 256 << 20, BLOCK_BYTES = 4096, RANDOM_BLOCKS = 20000 };
 
 static char* paths[PATHS_MAX];
 static int path_count;
@@ -88,6 +90,47 @@ static void read_paths(void) {
   }
 }
 
+static void write_large(int file) {
+  for (size_t done = 0; done < LARGE_BYTES; done += sizeof buffer) {
+    buffer[0] = (char)done;
+    if (write(file, buffer, sizeof buffer) != (ssize_t)sizeof buffer) die("write");
+  }
+}
+
+static void read_large(int file) {
+  while (read(file, buffer, sizeof buffer) > 0) {
+  }
+}
+
+// The same blocks each time.
+static void random_blocks(int file, int writing) {
+  srandom(1);
+  for (int i = 0; i < RANDOM_BLOCKS; ++i) {
+    off_t at = (off_t)BLOCK_BYTES * (random() % (LARGE_BYTES / BLOCK_BYTES));
+    ssize_t done =
+        writing ? pwrite(file, buffer, BLOCK_BYTES, at) : pread(file, buffer, BLOCK_BYTES, at);
+    if (done != BLOCK_BYTES) die("random blocks");
+  }
+}
+
+// Whether it is a piece of work on one large file, and does it.
+static int on_large(const char* work, const char* path) {
+  int writing = strcmp(work, "write") == 0;
+  int at_random = strcmp(work, "rread") == 0 || strcmp(work, "rwrite") == 0;
+  if (!writing && !at_random && strcmp(work, "seq") != 0) return 0;
+  int file = open(path, writing ? O_RDWR | O_CREAT : O_RDWR, 0644);
+  if (file < 0) die(path);
+  if (writing) {
+    write_large(file);
+  } else if (at_random) {
+    random_blocks(file, work[1] == 'w');
+  } else {
+    read_large(file);
+  }
+  if (close(file) != 0) die(path);
+  return 1;
+}
+
 int main(int argc, char** argv) {
   for (int i = 1; i + 1 < argc;) {
     const char* work = argv[i++];
@@ -100,6 +143,12 @@ int main(int argc, char** argv) {
       stat_paths(path_count);
       begun = now_ms();
       stat_paths(STATS);
+    } else if (strcmp(work, "first") == 0) {
+      collect_paths(dir, S_IFREG);
+      begun = now_ms();
+      read_paths();
+    } else if (on_large(work, dir)) {
+      // done
     } else if (strcmp(work, "read") == 0) {
       collect_paths(dir, S_IFREG);
       read_paths();
@@ -111,7 +160,9 @@ int main(int argc, char** argv) {
       if (mkdir(dir, 0755) != 0) die(dir);
       begun = now_ms();
       spawn((char*[]){"tar", "-xf", tar, "-C", dir, NULL});
-    } else if (strcmp(work, "rm") == 0) {
+    } else if (strcmp(work, "chmod") == 0) {
+      spawn((char*[]){"chmod", "-R", "g-w,o-rx", dir, NULL});
+    } else if (strcmp(work, "rm") == 0 || strcmp(work, "rmlow") == 0) {
       spawn((char*[]){"rm", "-rf", dir, NULL});
     } else {
       fprintf(stderr, "inside: no such work: %s\n", work);

@@ -13,7 +13,7 @@ import peers
 import roots
 import table
 
-PEERS = [peers.Lyr, peers.Docker, peers.Podman, peers.PodmanFuse, roots.KernelOverlay,
+PEERS = [peers.Lyr, peers.LyrFuse, peers.Docker, peers.Podman, peers.PodmanFuse, roots.KernelOverlay,
          roots.Crun, roots.Runc, roots.Bwrap, imports.Skopeo, imports.Tar, imports.Disk]
 ROWS = [  # key, label, unit, what is done
     ("start", "start", "true", "run --rm --network none busybox true, from outside"),
@@ -23,11 +23,20 @@ ROWS = [  # key, label, unit, what is done
     ("zstd", "import", "zstd", "the same, the layer as zstd -3 makes it"),
     ("find", "fresh find", "/ -xdev", "the first walk of a fresh container's whole tree"),
     ("stat", "warm stat", "100,000", "lstat of known paths of /usr/share, again and again"),
-    ("read", "warm read", "550 files", "every file of the python library, its second reading"),
+    ("first", "first read", "550 files", "every file of the python library, as it is found"),
+    ("read", "warm read", "550 files", "the same, read before"),
+    ("write", "write", "256 MiB", "a new file, in order, not synchronised"),
+    ("seq", "warm read", "256 MiB", "that file, in order"),
+    ("rread", "random read", "20,000", "4 KiB each of that file"),
+    ("rwrite", "random write", "20,000", "4 KiB each into that file"),
     ("untar", "untar", "", "unpack /usr/share and the python library in the container"),
-    ("rm", "rm -rf", "", "of what untar made"),
+    ("rm", "rm -rf", "new", "of what untar made"),
+    ("chmod", "chmod -R", "image's", "of the image's python library"),
+    ("rmlow", "rm -rf", "image's", "of the image's python library"),
 ]
-INSIDE_ROWS = ("find", "stat", "read", "untar", "rm")
+INSIDE_ROWS = ("find", "stat", "first", "read", "write", "seq", "rread", "rwrite", "untar", "rm",
+               "chmod", "rmlow")
+NEEDS = {"seq": "write", "rread": "write", "rwrite": "write", "rm": "untar"}
 SHARED = ("usr/share", "usr/lib/python3.11")  # what the tar has of the python image
 WORK_DIR = "/root/bench"
 
@@ -38,8 +47,8 @@ class Bench:
         self.rows = [row for row in ROWS if not options.only or row[0] in options.only]
         self.keys = [row[0] for row in self.rows]
         self.inside_keys = [key for key in INSIDE_ROWS if key in self.keys]
-        if "rm" in self.inside_keys and "untar" not in self.inside_keys:
-            self.inside_keys.insert(-1, "untar")  # rm needs something to remove
+        needed = {NEEDS[key] for key in self.inside_keys if key in NEEDS}
+        self.inside_keys = [key for key in INSIDE_ROWS if key in {*self.inside_keys, *needed}]
         self.import_keys = [key for key in imports.KINDS if key in self.keys]
         self.archives = {}
         self.samples, self.missing, self.running = {}, [], []
@@ -115,8 +124,11 @@ class Bench:
             self.rounds("inside", lambda peer: None, self.measure_inside)
 
     def inside_work(self):
-        arguments = {"find": ["/"], "stat": ["/usr/share"], "read": [f"/{SHARED[1]}"],
-                     "untar": [f"{peers.BENCH_DIR}/tree.tar", WORK_DIR], "rm": [WORK_DIR]}
+        library, large = [f"/{SHARED[1]}"], ["/root/large"]
+        arguments = {"find": ["/"], "stat": ["/usr/share"], "first": library, "read": library,
+                     "write": large, "seq": large, "rread": large, "rwrite": large,
+                     "untar": [f"{peers.BENCH_DIR}/tree.tar", WORK_DIR], "rm": [WORK_DIR],
+                     "chmod": library, "rmlow": library}
         return [word for key in self.inside_keys for word in (key, *arguments[key])]
 
     def measure_inside(self, peer):

@@ -150,7 +150,7 @@ class Engine(Peer):
 
 class Lyr(Engine):
     name = "lyr"
-    about = "FUSE union, user namespace, seccomp"
+    about = "overlayfs over the image, user namespace, seccomp"
 
     def env(self):
         return {"LYR_ROOT": f"{self.dir}/root", "LYR_RUN_ROOT": f"{self.dir}/run"}
@@ -164,6 +164,19 @@ class Lyr(Engine):
     def empty_store(self):
         for part in ("root", "run"):
             shutil.rmtree(f"{self.dir}/{part}", ignore_errors=True)
+
+
+class LyrFuse(Lyr):
+    name = "lyr-fuse"
+    about = "its union alone, by FUSE"
+    run_flags = ("--union", "fuse")
+    load_argv = Peer.load_argv  # loads as lyr does: its column stays empty there
+    import_argv = Peer.import_argv
+
+    def setup(self):
+        self.make_dir()
+        self.run([*self.command(), "load", "-q", "-i", self.place.tar("busybox")])
+        self.run([*self.command(), "load", "-q", "-i", self.place.tar("python")])
 
 
 class Docker(Engine):
