@@ -66,7 +66,7 @@ Result<std::shared_ptr<Catalog::State>> Catalog::State::open(const std::string& 
     std::scoped_lock state_lock(state->mutex_);
     TRY(state->open_environment());
   }
-  auto status = TRY(sys::stat_at(sys::cwd(), path.c_str()));
+  auto status = TRY(about(sys::stat_at(sys::cwd(), path.c_str()), path));
   opened->insert_or_assign({status.st_dev, status.st_ino}, state);
   return state;
 }

@@ -26,13 +26,14 @@ Result<> mark_layers(const Store::State& state, const std::set<Digest>& layers,
                      Liveness& liveness) {
   for (const Digest& diff_id : layers) {
     std::string name = recipe_name(diff_id);
-    Fd file =
-        TRY(about(sys::open_at(state.layers, name.c_str(), O_RDONLY), "layer " + diff_id.text()));
-    auto status = TRY(sys::stat(file));
-    auto mapping = TRY(sys::Mapping::read_only(file, static_cast<size_t>(status.st_size)));
+    std::string layer = "layer " + diff_id.text();
+    Fd file = TRY(about(sys::open_at(state.layers, name.c_str(), O_RDONLY), layer));
+    auto status = TRY(about(sys::stat(file), layer));
+    auto size = static_cast<size_t>(status.st_size);
+    auto mapping = TRY(about(sys::Mapping::read_only(file, size), layer));
     auto recipe = Recipe::parse(mapping.bytes());
     if (!recipe) {
-      return fail_saying(EUCLEAN, "the recipe of layer " + diff_id.text() +
+      return fail_saying(EUCLEAN, "the recipe of " + layer +
                                       " is damaged, so that nobody knows what it needs: nothing "
                                       "was removed (lyr store scrub tells more)");
     }
@@ -252,8 +253,7 @@ Result<CollectReport> Collection::run() {
 }
 
 Result<CollectReport> Store::collect(const CollectOptions& options) {
-  Fd lock = TRY(sys::open_at(state_->directory, "collect.lock", O_RDWR | O_CREAT, 0600));
-  TRY(sys::flock(lock, LOCK_EX));
+  Fd lock = TRY(state_->lock_collection());
   return Collection(*state_, options).run();
 }
 

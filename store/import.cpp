@@ -23,7 +23,7 @@ Result<> publish_layers(const Store::State& store, std::span<FinishedLayer> laye
     std::vector<std::byte>().swap(layer.recipe);  // assigning {} would keep the memory
     std::vector<std::byte>().swap(layer.tree);
   }
-  return sys::fsync(store.layers);
+  return about(sys::fsync(store.layers), "layers");
 }
 
 Result<> publish_blobs(const Store::State& store, std::span<const FinishedBlob> blobs) {
@@ -33,12 +33,12 @@ Result<> publish_blobs(const Store::State& store, std::span<const FinishedBlob> 
     TRY(about(sys::fsync(finished.file), name));
     TRY(about(sys::link_over(finished.file, store.blobs, name.c_str()), name));
   }
-  return sys::fsync(store.blobs);
+  return about(sys::fsync(store.blobs), "blobs");
 }
 
 Result<Tree> open_tree(const Fd& directory, const std::string& name) {
   Fd file = TRY(about(sys::open_at(directory, name.c_str(), O_RDONLY), name));
-  return Tree::open(std::move(file));
+  return about(Tree::open(std::move(file)), name);
 }
 
 // Makes the image's tree if it is not there, and says how much content it has. Whether the file
@@ -142,15 +142,15 @@ Result<> Import::commit(std::span<const ImageRecord> images, std::span<const Tag
   std::scoped_lock lock(state_->mutex);
   Store::State& store = *state_->store;
   TRY(state_->seal());
-  if (!state_->sealed.empty()) TRY(sys::fsync(store.packs));
+  if (!state_->sealed.empty()) TRY(about(sys::fsync(store.packs), "packs"));
   Fd commit_lock = TRY(store.open_commit_lock());
-  TRY(sys::flock(commit_lock, LOCK_SH));
+  TRY(about(sys::flock(commit_lock, LOCK_SH), "commit.lock"));
   TRY(publish_layers(store, state_->finished));
   TRY(publish_blobs(store, state_->blobs));
   bool trees_made = false;
   std::vector<ImageRecord> complete(images.begin(), images.end());
   for (ImageRecord& image : complete) trees_made |= TRY(publish_image_tree(store, image));
-  if (trees_made) TRY(sys::fsync(store.trees));
+  if (trees_made) TRY(about(sys::fsync(store.trees), "trees"));
   if (!state_->written.empty()) TRY(store.index->reserve(state_->written.size()));
 
   std::vector<LayerRecord> layers;

@@ -22,7 +22,7 @@ constexpr size_t packs_spare = 1024;  // what reserve() has room for: an import 
 class Locked {
  public:
   static Result<Locked> take(const Fd& lock) {
-    TRY(sys::flock(lock, LOCK_EX));
+    TRY(about(sys::flock(lock, LOCK_EX), lock_name));
     return Locked(lock);
   }
   Locked(Locked&& other) noexcept : lock_(std::exchange(other.lock_, nullptr)) {}
@@ -78,24 +78,31 @@ size_t packs_in(std::span<const IndexEntry> entries) {
 
 Result<std::unique_ptr<Index>> Index::open(const Fd& directory) {
   Fd own = TRY(sys::dup(directory));
-  Fd lock = TRY(sys::open_at(directory, lock_name, O_RDWR | O_CREAT, 0600));
+  Fd lock = TRY(about(sys::open_at(directory, lock_name, O_RDWR | O_CREAT, 0600), lock_name));
   std::unique_ptr<Index> index(new Index(std::move(own), std::move(lock)));
-  auto present = IndexTable::open(directory, file_name);
-  if (present) {
-    index->set_table(std::move(*present));
-    return index;
-  }
+  bool present = TRY(index->open_table());
+  if (present) return index;
   auto locked = TRY(Locked::take(index->lock_));
-  present = IndexTable::open(directory, file_name);  // perhaps made by someone meanwhile
-  if (present) {
-    index->set_table(std::move(*present));
-    return index;
-  }
+  present = TRY(index->open_table());  // perhaps made by someone meanwhile
+  if (present) return index;
   uint64_t seed = TRY(sys::random_u64());
   IndexShape shape{.slots = index_slots_min, .packs_max = index_packs_min};
   auto made = TRY(about(IndexTable::make(directory, new_name, shape, seed), file_name));
   TRY(index->publish(std::move(made), nullptr));
   return index;
+}
+
+// False: there is none, or it is none of ours. One that only cannot be opened now is not to be
+// replaced: others have it mapped, and would not see a collection's epoch.
+Result<bool> Index::open_table() {
+  auto table = IndexTable::open(directory_, file_name);
+  if (table) {
+    set_table(std::move(*table));
+    return true;
+  }
+  int code = table.error().code;
+  if (code == ENOENT || code == EUCLEAN) return false;
+  return about(Result<bool>(std::unexpected(std::move(table).error())), file_name);
 }
 
 void Index::set_table(IndexTable table) {
@@ -142,10 +149,21 @@ void Index::find(const ObjectId& object, const std::function<bool(const Place&)>
 
 // Gives a finished table the name, and then tells who has the old one mapped.
 Result<> Index::publish(IndexTable table, IndexTable* old) {
-  TRY(sys::rename_at(directory_, new_name, directory_, file_name));
+  auto named = sys::rename_at(directory_, new_name, directory_, file_name);
+  if (!named) {
+    static_cast<void>(sys::unlink_at(directory_, new_name));
+    return about(std::move(named), file_name);
+  }
   set_table(std::move(table));
   if (old != nullptr) old->set_superseded();
   return {};
+}
+
+void Index::remove_unfinished() {
+  std::scoped_lock writing(writing_);
+  if (!sys::flock(lock_, LOCK_EX | LOCK_NB)) return;  // it is being made
+  static_cast<void>(sys::unlink_at(directory_, new_name));
+  static_cast<void>(sys::flock(lock_, LOCK_UN));
 }
 
 Result<> Index::grow(size_t count, size_t packs) {

@@ -46,6 +46,8 @@ class Index {
   Result<> add(std::span<const IndexEntry> entries, uint64_t sequence);
   // Makes the table anew, of just these.
   Result<> replace(std::span<const IndexEntry> entries, uint64_t sequence);
+  // What somebody left who was killed while making a table.
+  void remove_unfinished();
 
  private:
   Index(Fd directory, Fd lock) : directory_(std::move(directory)), lock_(std::move(lock)) {}
@@ -53,6 +55,7 @@ class Index {
   // The table as it is now: the newer file, when another process made one.
   std::shared_ptr<IndexTable> table();
   void set_table(IndexTable table);
+  Result<bool> open_table();
   // writing_ and the file's lock held:
   Result<> grow(size_t count, size_t packs);
   Result<> publish(IndexTable table, IndexTable* old);

@@ -121,11 +121,13 @@ Result<IndexTable> IndexTable::make(const Fd& directory, const char* name, const
   if (!is_possible(shape)) return fail(EFBIG, "index");
   static_cast<void>(sys::unlink_at(directory, name));
   Fd file = TRY(sys::open_at(directory, name, O_RDWR | O_CREAT | O_EXCL, 0600));
-  auto allocated = allocate(file, file_bytes_of(shape));
-  if (!allocated) {
-    static_cast<void>(sys::unlink_at(directory, name));
-    return std::unexpected(std::move(allocated).error());
-  }
+  auto made = lay_out(file, shape, seed);
+  if (!made) static_cast<void>(sys::unlink_at(directory, name));
+  return made;
+}
+
+Result<IndexTable> IndexTable::lay_out(const Fd& file, const IndexShape& shape, uint64_t seed) {
+  TRY(allocate(file, file_bytes_of(shape)));
   Header header{};
   header.magic = index_magic;
   header.seed = seed;

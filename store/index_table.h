@@ -71,6 +71,8 @@ class IndexTable {
   IndexTable(sys::Mapping mapping, const IndexShape& shape, uint64_t seed)
       : mapping_(std::move(mapping)), shape_(shape), seed_(seed) {}
 
+  // The same, in a new file.
+  static Result<IndexTable> lay_out(const Fd& file, const IndexShape& shape, uint64_t seed);
   const Header& header() const;
   Header& header();
   std::span<const std::atomic<uint64_t>> pack_numbers() const;

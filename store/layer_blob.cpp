@@ -27,7 +27,7 @@ BlobImport::~BlobImport() = default;
 
 Result<> BlobImport::write(std::span<const std::byte> data) {
   CHECK(state_->digest.is_zero());
-  TRY(sys::write_all(state_->file, data));
+  TRY(about(sys::write_all(state_->file, data), "blob"));
   state_->hasher.update(data);
   state_->bytes += data.size();
   if (state_->bytes - state_->flushed < flush_step_bytes) return {};
@@ -62,7 +62,7 @@ Result<BlobImport> Import::begin_blob() {
                        "too many layers to keep the blobs of at once: load fewer images, "
                        "or raise `ulimit -n`");
   }
-  blob->file = TRY(std::move(file));
+  blob->file = TRY(about(std::move(file), "blob"));
   return BlobImport(std::move(blob));
 }
 

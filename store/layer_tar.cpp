@@ -44,11 +44,12 @@ Result<std::span<const std::byte>> LayerTar::next() {
 }
 
 Result<LayerTar> Store::open_layer_tar(const Digest& diff_id) const {
+  std::string layer = "layer " + diff_id.text();
   std::string name = recipe_name(diff_id);
-  Fd file =
-      TRY(about(sys::open_at(state_->layers, name.c_str(), O_RDONLY), "layer " + diff_id.text()));
-  auto status = TRY(sys::stat(file));
-  auto mapping = TRY(sys::Mapping::read_only(file, static_cast<size_t>(status.st_size)));
+  Fd file = TRY(about(sys::open_at(state_->layers, name.c_str(), O_RDONLY), layer));
+  auto status = TRY(about(sys::stat(file), layer));
+  auto size = static_cast<size_t>(status.st_size);
+  auto mapping = TRY(about(sys::Mapping::read_only(file, size), layer));
   auto recipe = TRY(Recipe::parse(mapping.bytes()));
   auto state = std::make_unique<LayerTar::State>(state_, std::move(mapping), recipe);
   state->diff_id = diff_id;

@@ -32,7 +32,7 @@ Result<bool> lock(const Fd& file, short type, uint64_t byte) {
 }  // namespace
 
 Result<Leases> Leases::open(const Fd& directory) {
-  Fd file = TRY(sys::open_at(directory, "leases", O_RDWR | O_CREAT, 0600));
+  Fd file = TRY(about(sys::open_at(directory, "leases", O_RDWR | O_CREAT, 0600), "leases"));
   return Leases(std::move(file));
 }
 

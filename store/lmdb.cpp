@@ -17,6 +17,7 @@ Failure fail_lmdb(int code, const char* call) {
   int number = code == MDB_MAP_FULL           ? ENOSPC
                : code == MDB_VERSION_MISMATCH ? EPROTONOSUPPORT
                : code == MDB_READERS_FULL     ? EAGAIN
+               : code == MDB_PANIC            ? EIO  // a write failed before
                                               : EUCLEAN;
   return fail(number, call, std::string("catalogue: ") + mdb_strerror(code));
 }

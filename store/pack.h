@@ -122,6 +122,7 @@ class PackReader {
 
  private:
   PackReader(Fd file, PackNumber number, uint64_t bytes);
+  Result<> read_at(uint64_t offset, std::span<std::byte> data) const;
   Failure damaged(uint64_t offset, const char* what) const;
   // Where a frame may stand at or after `at` (a multiple of 8); the pack's end when there is none.
   Result<uint64_t> next_magic(uint64_t at) const;

@@ -30,10 +30,16 @@ PackReader::PackReader(Fd file, PackNumber number, uint64_t bytes)
 Result<PackReader> PackReader::open(const Fd& packs, PackNumber number, uint64_t committed_bytes) {
   std::string name = pack_name(number);
   Fd file = TRY(about(sys::open_at(packs, name.c_str(), O_RDONLY | O_NOFOLLOW), name));
-  auto status = TRY(sys::stat(file));
+  auto status = TRY(about(sys::stat(file), name));
   if (static_cast<uint64_t>(status.st_size) < committed_bytes)
     return fail(EIO, "pack cut short", name);
   return PackReader(std::move(file), number, committed_bytes);
+}
+
+Result<> PackReader::read_at(uint64_t offset, std::span<std::byte> data) const {
+  auto read = sys::pread_exactly(file_, data, offset);
+  if (!read) return about(std::move(read), pack_name(number_));
+  return read;
 }
 
 Failure PackReader::damaged(uint64_t offset, const char* what) const {
@@ -44,7 +50,7 @@ Result<FrameHeader> PackReader::header(uint64_t offset) const {
   FrameHeader header{};
   if (offset > bytes_ || bytes_ - offset < sizeof header)
     return damaged(offset, "frame past its pack");
-  TRY(sys::pread_exactly(file_, std::as_writable_bytes(std::span(&header, 1)), offset));
+  TRY(read_at(offset, std::as_writable_bytes(std::span(&header, 1))));
   if (!frame_header_plausible(header) || header.stored_bytes > bytes_ - offset - sizeof header) {
     return damaged(offset, "damaged frame");
   }
@@ -53,7 +59,7 @@ Result<FrameHeader> PackReader::header(uint64_t offset) const {
 
 Result<> PackReader::read_frame(uint64_t offset, const FrameHeader& header,
                                 std::span<std::byte> stored) const {
-  TRY(sys::pread_exactly(file_, stored, offset + sizeof header));
+  TRY(read_at(offset + sizeof header, stored));
   if (frame_checksum(header, stored) != header.checksum) return damaged(offset, "damaged frame");
   return {};
 }
@@ -73,9 +79,10 @@ Result<> PackReader::read_object(uint64_t offset, const FrameHeader& header,
 Result<size_t> PackReader::read_stretch(uint64_t offset, std::span<std::byte> data) const {
   size_t filled = 0;
   while (filled < data.size()) {
-    size_t count = TRY(sys::pread(file_, data.subspan(filled), offset + filled));
-    if (count == 0) break;
-    filled += count;
+    auto count = sys::pread(file_, data.subspan(filled), offset + filled);
+    if (!count) return about(std::move(count), pack_name(number_));
+    if (*count == 0) break;
+    filled += *count;
   }
   return filled;
 }
@@ -98,12 +105,12 @@ Result<std::span<const std::byte>> PackReader::check_frame(uint64_t offset, cons
 }
 
 Result<> PackReader::read_part(uint64_t offset, uint64_t part, std::span<std::byte> data) const {
-  return sys::pread_exactly(file_, data, offset + sizeof(FrameHeader) + part);
+  return read_at(offset + sizeof(FrameHeader) + part, data);
 }
 
 Result<bool> PackReader::compacted() const {
   PackHeader header{};
-  TRY(sys::pread_exactly(file_, std::as_writable_bytes(std::span(&header, 1)), 0));
+  TRY(read_at(0, std::as_writable_bytes(std::span(&header, 1))));
   if (header.magic != pack_magic) return damaged(0, "damaged pack header");
   return (header.flags & pack_compacted) != 0;
 }
@@ -113,14 +120,14 @@ Result<std::vector<PackFooterEntry>> PackReader::footer() const {
   PackTrailer trailer{};
   if (bytes_ < sizeof(PackHeader) + sizeof trailer) return broken();
   uint64_t end = bytes_ - sizeof trailer;
-  TRY(sys::pread_exactly(file_, std::as_writable_bytes(std::span(&trailer, 1)), end));
+  TRY(read_at(end, std::as_writable_bytes(std::span(&trailer, 1))));
   if (trailer.magic != footer_magic ||
       trailer.count > (end - sizeof(PackHeader)) / sizeof(PackFooterEntry)) {
     return broken();
   }
   std::vector<PackFooterEntry> entries(trailer.count);
   auto bytes = std::as_writable_bytes(std::span(entries));
-  TRY(sys::pread_exactly(file_, bytes, end - bytes.size()));
+  TRY(read_at(end - bytes.size(), bytes));
   if (footer_checksum(entries, trailer) != trailer.checksum) return broken();
   return entries;
 }
@@ -130,7 +137,7 @@ Result<uint64_t> PackReader::next_magic(uint64_t at) const {
   std::vector<std::byte> block(scan_block_bytes);
   for (; at + sizeof(FrameHeader) <= bytes_; at += block.size()) {
     block.resize(std::min<uint64_t>(block.size(), (bytes_ - at) / step * step));
-    TRY(sys::pread_exactly(file_, block, at));
+    TRY(read_at(at, block));
     for (size_t i = 0; i < block.size(); i += step) {
       if (std::memcmp(block.data() + i, &frame_magic, sizeof frame_magic) == 0) return at + i;
     }

@@ -99,7 +99,7 @@ Result<> PackRewriter::add(const Liveness& liveness, const PackObjects& pack) {
 Result<> PackRewriter::commit() {
   TRY(seal());
   if (change_.removed.empty()) return {};
-  if (!change_.added.empty()) TRY(sys::fsync(store_.packs));
+  if (!change_.added.empty()) TRY(about(sys::fsync(store_.packs), "packs"));
   auto changed = store_.catalog->change_packs(change_);
   if (!changed) {
     // A disk that failed may have kept the transaction: a sweep finds out.

@@ -12,7 +12,8 @@ Result<std::shared_ptr<const PackReader>> PackSet::open(PackNumber number) {
     used_.splice(used_.begin(), used_, found->second.used);
     return found->second.reader;
   }
-  auto status = TRY(sys::stat_at(packs_, pack_name(number).c_str()));
+  std::string name = pack_name(number);
+  auto status = TRY(about(sys::stat_at(packs_, name.c_str()), name));
   auto opened = TRY(PackReader::open(packs_, number, static_cast<uint64_t>(status.st_size)));
   auto reader = std::make_shared<const PackReader>(std::move(opened));
   if (opened_.size() >= open_packs_max) {

@@ -62,9 +62,9 @@ Result<PackWriter> PackWriter::create(const Fd& packs, PackWrites& writes, bool 
     auto file = sys::open_at(packs, name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600);
     if (!file && file.error().code == EEXIST) continue;
     if (!file) return about(Result<PackWriter>(std::unexpected(std::move(file).error())), name);
-    TRY(sys::flock(*file, LOCK_EX));
+    TRY(about(sys::flock(*file, LOCK_EX), name));
     // A sweep may have found it before it was locked, and taken it for a dead writer's.
-    auto status = TRY(sys::stat(*file));
+    auto status = TRY(about(sys::stat(*file), name));
     if (status.st_nlink == 0) continue;
     return PackWriter(std::move(*file), number, writes, compacted);
   }

@@ -245,8 +245,7 @@ Result<> Scrub::replace_broken_packs(const Leases& leases) {
 }
 
 Result<> Scrub::mend() {
-  Fd lock = TRY(sys::open_at(state_.directory, "collect.lock", O_RDWR | O_CREAT, 0600));
-  TRY(sys::flock(lock, LOCK_EX));
+  Fd lock = TRY(state_.lock_collection());
   auto leases = TRY(Leases::open(state_.directory));
   TRY(drop_spoiled(leases));
   if (lost_.empty()) TRY(replace_broken_packs(leases));

@@ -118,8 +118,9 @@ class Counter {
     Layer layer{.diff_id = record.diff_id, .tar_bytes = record.tar_bytes};
     std::string name = recipe_name(record.diff_id);
     Fd file = TRY(about(sys::open_at(store_.layers, name.c_str(), O_RDONLY), name));
-    auto status = TRY(sys::stat(file));
-    auto mapping = TRY(sys::Mapping::read_only(file, static_cast<size_t>(status.st_size)));
+    auto status = TRY(about(sys::stat(file), name));
+    auto size = static_cast<size_t>(status.st_size);
+    auto mapping = TRY(about(sys::Mapping::read_only(file, size), name));
     auto recipe = TRY(about(Recipe::parse(mapping.bytes()), name));
     auto sizes = TRY(about(recipe.measure(), name));
     layer.hole_bytes = sizes.zero_bytes;

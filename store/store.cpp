@@ -2,6 +2,7 @@
 #include "store/store.h"
 
 #include <linux/fs.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,8 +17,8 @@ namespace {
 
 Result<Fd> open_directory(const Fd& parent, const char* name) {
   auto made = sys::mkdir_at(parent, name, 0700);
-  if (!made && made.error().code != EEXIST) return std::unexpected(std::move(made).error());
-  return sys::open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!made && made.error().code != EEXIST) TRY(about(std::move(made), name));
+  return about(sys::open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), name);
 }
 
 // On btrfs a write to a mapped page needs a new block: on a full disk, where people come to delete,
@@ -49,14 +50,21 @@ std::string blob_name(const Digest& digest) { return digest.hex(); }
 
 Result<> publish_file(const Fd& directory, const std::string& name,
                       std::span<const std::byte> data) {
-  Fd file = TRY(sys::open_unnamed(directory, O_RDWR, 0600));
+  Fd file = TRY(about(sys::open_unnamed(directory, O_RDWR, 0600), name));
   TRY(about(sys::write_all(file, data), name));
   TRY(about(sys::fsync(file), name));
   return about(sys::link_over(file, directory, name.c_str()), name);
 }
 
 Result<Fd> Store::State::open_commit_lock() const {
-  return sys::open_at(directory, "commit.lock", O_RDWR | O_CREAT, 0600);
+  return about(sys::open_at(directory, "commit.lock", O_RDWR | O_CREAT, 0600), "commit.lock");
+}
+
+Result<Fd> Store::State::lock_collection() const {
+  constexpr char name[] = "collect.lock";
+  Fd lock = TRY(about(sys::open_at(directory, name, O_RDWR | O_CREAT, 0600), name));
+  TRY(about(sys::flock(lock, LOCK_EX), name));
+  return lock;
 }
 
 Store::Store(std::shared_ptr<State> state) : state_(std::move(state)) {}
@@ -68,14 +76,14 @@ Result<Store> Store::open(const std::string& directory) {
   auto state = std::make_shared<State>();
   TRY(about(sys::mkdir_all_at(sys::cwd(), directory, 0700), directory));
   state->directory = TRY(about(sys::open(directory.c_str(), O_RDONLY | O_DIRECTORY), directory));
-  bool present = TRY(sys::exists_at(state->directory, "catalog.mdb"));
+  bool present = TRY(about(sys::exists_at(state->directory, "catalog.mdb"), directory));
   if (!present) write_in_place(state->directory);
   state->packs = TRY(open_directory(state->directory, "packs"));
   state->layers = TRY(open_directory(state->directory, "layers"));
   state->trees = TRY(open_directory(state->directory, "trees"));
   state->blobs = TRY(open_directory(state->directory, "blobs"));
   state->catalog = std::make_unique<Catalog>(TRY(Catalog::open(directory)));
-  if (!present) TRY(make_durable(state->directory));
+  if (!present) TRY(about(make_durable(state->directory), directory));
   state->index = TRY(Index::open(state->directory));
   state->objects = std::make_unique<ObjectReader>(state->packs, *state->index, *state->catalog);
   return Store(std::move(state));
@@ -114,26 +122,24 @@ namespace {
 
 // Its import checked every record. A file that others can write may have a right checksum and yet
 // be made to mislead us.
-Result<Tree> open_committed_tree(Fd file) {
-  auto status = TRY(sys::stat(file));
+Result<Tree> open_committed_tree(const Fd& directory, const std::string& file_name,
+                                 const std::string& name) {
+  Fd file = TRY(about(sys::open_at(directory, file_name.c_str(), O_RDONLY), name));
+  auto status = TRY(about(sys::stat(file), name));
   bool ours = status.st_uid == ::geteuid() && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
-  return Tree::open(std::move(file), ours ? TreeCheck::checksum : TreeCheck::everything);
+  auto check = ours ? TreeCheck::checksum : TreeCheck::everything;
+  return about(Tree::open(std::move(file), check), name);
 }
 
 }  // namespace
 
 Result<Tree> Store::open_layer_tree(const Digest& diff_id) const {
-  std::string name = layer_tree_name(diff_id);
-  Fd file =
-      TRY(about(sys::open_at(state_->layers, name.c_str(), O_RDONLY), "layer " + diff_id.text()));
-  return open_committed_tree(std::move(file));
+  return open_committed_tree(state_->layers, layer_tree_name(diff_id), "layer " + diff_id.text());
 }
 
 Result<Tree> Store::open_image_tree(const Digest& chain_id) const {
-  std::string name = image_tree_name(chain_id);
-  Fd file = TRY(
-      about(sys::open_at(state_->trees, name.c_str(), O_RDONLY), "image tree " + chain_id.text()));
-  return open_committed_tree(std::move(file));
+  std::string name = "image tree " + chain_id.text();
+  return open_committed_tree(state_->trees, image_tree_name(chain_id), name);
 }
 
 Result<std::optional<ImageRecord>> Store::image(const Digest& id) const {
@@ -172,7 +178,9 @@ Result<StoreSizes> Store::sizes() const {
   return sizes;
 }
 
-Result<Fd> Store::open_spool() const { return sys::open_unnamed(state_->directory, O_RDWR, 0600); }
+Result<Fd> Store::open_spool() const {
+  return about(sys::open_unnamed(state_->directory, O_RDWR, 0600), "a file to keep input in");
+}
 
 Digest chain_id_of(std::span<const Digest> diff_ids) {
   Digest chain;

@@ -26,6 +26,8 @@ struct Store::State {
   // commit.lock: held shared while an import's files have their names and the catalogue does not
   // know them yet, alone by who takes away files that nobody names. Each holder opens its own.
   Result<Fd> open_commit_lock() const;
+  // collect.lock, taken: waits for whoever else removes what is not needed.
+  Result<Fd> lock_collection() const;
 };
 
 std::string recipe_name(const Digest& diff_id);  // in layers/

@@ -12,19 +12,21 @@
 namespace lyr::store {
 namespace {
 
-Result<std::vector<std::string>> names_in(const Fd& directory) {
+Result<std::vector<std::string>> names_in(const Fd& directory, const char* name) {
   std::vector<std::string> names;
-  TRY(sys::read_directory(directory, [&](const sys::DirectoryEntry& entry) {
+  auto each = [&](const sys::DirectoryEntry& entry) {
     names.emplace_back(entry.name);
     return true;
-  }));
+  };
+  TRY(about(sys::read_directory(directory, each), name));
   return names;
 }
 
-Result<> remove_unlisted(const Fd& directory, const std::set<std::string>& listed) {
-  auto names = TRY(names_in(directory));
+Result<> remove_unlisted(const Fd& directory, const char* directory_name,
+                         const std::set<std::string>& listed) {
+  auto names = TRY(names_in(directory, directory_name));
   for (const std::string& name : names) {
-    if (!listed.contains(name)) TRY(sys::unlink_at(directory, name.c_str()));
+    if (!listed.contains(name)) TRY(about(sys::unlink_at(directory, name.c_str()), name));
   }
   return {};
 }
@@ -39,17 +41,17 @@ Result<> sweep_layers(const Store::State& state) {
     listed.insert(recipe_name(layer.diff_id));
     listed.insert(layer_tree_name(layer.diff_id));
   }
-  TRY(remove_unlisted(state.layers, listed));
+  TRY(remove_unlisted(state.layers, "layers", listed));
   listed.clear();
   for (const LayerRecord& layer : layers) {
     if (layer.blob_kept) listed.insert(blob_name(layer.blob_digest));
   }
-  TRY(remove_unlisted(state.blobs, listed));
+  TRY(remove_unlisted(state.blobs, "blobs", listed));
 
   listed.clear();
   auto images = TRY(state.catalog->images());
   for (const ImageRecord& image : images) listed.insert(image_tree_name(image.chain_id));
-  return remove_unlisted(state.trees, listed);
+  return remove_unlisted(state.trees, "trees", listed);
 }
 
 // Whether the file is a pack that nobody writes nor names. Its writer may have committed it between
@@ -63,7 +65,7 @@ Result<bool> is_abandoned(const Store::State& state, const Fd& file, const std::
 }
 
 Result<bool> sweep_packs(const Store::State& state) {
-  auto names = TRY(names_in(state.packs));
+  auto names = TRY(names_in(state.packs, "packs"));
   std::set<std::string> listed;
   auto packs = TRY(state.catalog->packs());
   for (const PackRecord& pack : packs) listed.insert(pack_name(pack.number));
@@ -78,7 +80,7 @@ Result<bool> sweep_packs(const Store::State& state) {
     if (unlinked) {
       removed = true;
     } else if (unlinked.error().code != ENOENT) {
-      return std::unexpected(std::move(unlinked).error());
+      return about(Result<bool>(std::unexpected(std::move(unlinked).error())), name);
     }
   }
   return removed;
@@ -90,6 +92,7 @@ Result<> sweep(Store::State& state) {
   TRY(sweep_layers(state));
   bool removed = TRY(sweep_packs(state));
   if (removed) state.objects->packs().clear();
+  state.index->remove_unfinished();
   return {};
 }
 

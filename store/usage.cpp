@@ -5,7 +5,7 @@
 
 namespace lyr::store {
 Result<uint64_t> disk_bytes(const Store::State& state) {
-  return sys::disk_bytes_at(state.directory, ".");
+  return about(sys::disk_bytes_at(state.directory, "."), "the store");
 }
 
 Result<StoreUsage> Store::usage(std::span<const Digest> kept) const {

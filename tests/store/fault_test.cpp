@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// Each system call on a file of the store fails, one after the other: once, once after it was done
+// all the same, and with no space from there on. Whatever a change made of it, the store must open
+// as it is and show the state before or after; a collection finds what was left, and the same
+// change without a fault succeeds.
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <map>
+
+#include "tests/store/sample_changes.h"
+#include "tests/store/traced.h"
+#include "tests/store/whole_state.h"
+
+namespace lyr::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+enum class Mode { fails_once, is_done_and_fails, no_space_from_there_on };
+
+// Calls that may need a block.
+bool may_need_space(const TracedCall& call) {
+  switch (call.number) {
+    case SYS_openat:
+      return (call.arguments[2] & O_CREAT) != 0;
+    case SYS_unlinkat:  // not so on btrfs, where nothing can be done about it
+    case SYS_sync_file_range:
+    case SYS_flock:
+      return false;
+    default:
+      return changes_something(call);
+  }
+}
+
+bool may_be_done_and_fail(const TracedCall& call) {
+  return changes_something(call) && call.number != SYS_flock && call.number != SYS_openat;
+}
+
+// Of a thousand reads of one file the first few fail, and then ever fewer.
+bool is_one_of_many(int count) { return count > 4 && (count & (count - 1)) != 0; }
+
+class FaultTest : public StoreTest, public testing::WithParamInterface<Mode> {
+ protected:
+  using Change = std::function<Result<>(Store&)>;
+
+  std::string parent() const override { return memory_directory(); }
+  void SetUp() override {
+    StoreTest::SetUp();
+    must(samples_.prepare(store()));
+    close();
+    before_ = path() + "-before";
+    fs::copy(path(), before_, fs::copy_options::recursive);
+    fs::remove(before_ + "/catalog.mdb-lock");
+  }
+  void TearDown() override {
+    fs::remove_all(before_);
+    StoreTest::TearDown();
+  }
+  void restore() {
+    close();
+    for (const auto& entry : fs::directory_iterator(path())) fs::remove_all(entry.path());
+    fs::copy(before_, path(), fs::copy_options::recursive);
+  }
+
+  // What the child says: "" or its error, after the code.
+  struct Outcome {
+    std::string fault;  // "": it came to its end before
+    int code = 0;       // 0: it succeeded
+    std::string said;
+  };
+  int report(int to, const Change& change) const {
+    auto opened = Store::open(path());
+    Result<> done;
+    if (!opened) done = std::unexpected(std::move(opened).error());
+    if (opened) done = change(*opened);
+    if (done) return 0;
+    std::string text = describe(done.error());
+    if (done.error().subject == nullptr) text += " (of what?)";
+    static_cast<void>(!::write(to, text.data(), text.size()));
+    return done.error().code;
+  }
+  bool may_fail(const TracedCall& call) const {
+    if (call.number == SYS_fcntl)
+      return false;  // locks and copies of descriptors: no disk is asked
+    if (GetParam() == Mode::no_space_from_there_on && !may_need_space(call)) return false;
+    if (GetParam() == Mode::is_done_and_fails && !may_be_done_and_fail(call)) return false;
+    std::string below = path() + "/";
+    auto ours = [&](const std::string& name) { return (name + "/").starts_with(below); };
+    return std::ranges::any_of(call.paths(), ours);
+  }
+  Outcome change_with_fault(int point, const Change& change) const {
+    Outcome outcome;
+    std::map<std::string, int> seen;
+    auto before = [&](const TracedCall& call) -> Decision {
+      if (point < 0 && GetParam() != Mode::no_space_from_there_on) return {};
+      if (!may_fail(call)) return {};
+      if (!changes_something(call) && is_one_of_many(++seen[call.description()])) return {};
+      if (point-- > 0) return {};
+      if (outcome.fault.empty()) outcome.fault = call.description();
+      if (GetParam() == Mode::fails_once) return {Decision::Kind::refuse, EIO};
+      if (GetParam() == Mode::is_done_and_fails) return {Decision::Kind::pretend, EIO};
+      return {Decision::Kind::refuse, ENOSPC};
+    };
+    int ends[2];
+    CHECK(::pipe2(ends, O_CLOEXEC) == 0);
+    Traced traced = run_traced([&] { return report(ends[1], change); }, {.before = before});
+    ::close(ends[1]);
+    char text[4096];
+    ssize_t got = ::read(ends[0], text, sizeof text);
+    ::close(ends[0]);
+    outcome.said.assign(text, got > 0 ? static_cast<size_t>(got) : 0);
+    EXPECT_TRUE(WIFEXITED(traced.status)) << "status " << traced.status;
+    outcome.code = WEXITSTATUS(traced.status);
+    return outcome;
+  }
+
+  void check_error(const Outcome& outcome) const {
+    int code = GetParam() == Mode::no_space_from_there_on ? ENOSPC : EIO;
+    // Once LMDB could not write its meta page it says no more than that.
+    bool panic = outcome.said.find("MDB_PANIC") != std::string::npos;
+    EXPECT_EQ(outcome.code, panic ? EIO : code) << outcome.said;
+    EXPECT_EQ(outcome.said.find("(of what?)"), std::string::npos) << outcome.said;
+  }
+
+  // Every call in turn.
+  void check(const Change& change) {
+    restore();
+    reopen();
+    std::string before = state_of(store());
+    must(change(store()));
+    std::string after = state_of(store());
+    ASSERT_EQ(before.find("damage"), std::string::npos) << before;
+    for (int point = 0; !HasFailure(); ++point) {
+      restore();
+      Outcome outcome = change_with_fault(point, change);
+      SCOPED_TRACE(outcome.fault + " (call " + std::to_string(point) + "): " + outcome.said);
+      if (outcome.fault.empty()) {
+        EXPECT_EQ(outcome.code, 0);
+        EXPECT_GT(point, 20);  // else the calls were not seen
+        break;
+      }
+      if (outcome.code != 0) check_error(outcome);
+      reopen();
+      std::string left = state_of(store());
+      EXPECT_EQ(left, outcome.code != 0 && left == before ? before : after);
+      must(store().collect({}));
+      EXPECT_EQ(state_of(store()), left);
+      EXPECT_EQ(leaks_of(store(), path()), "");
+      auto again = change(store());
+      EXPECT_TRUE(again) << describe(again.error());
+      EXPECT_EQ(state_of(store()), after);
+    }
+  }
+
+  SampleChanges samples_;
+  std::string before_;
+};
+
+TEST_P(FaultTest, AnImportIsWholeOrAbsent) {
+  check([&](Store& store) { return samples_.import(store); });
+}
+
+TEST_P(FaultTest, ACollectionLosesNothing) {
+  check([&](Store& store) -> Result<> {
+    TRY(samples_.remove(store));
+    return SampleChanges::collect(store);
+  });
+}
+
+TEST_P(FaultTest, ACompactionLosesNothing) { check(SampleChanges::compact); }
+
+// Else the other tests would see less than they seem to.
+TEST_F(StoreTest, TheSamplesHaveAllThatACollectionDoes) {
+  SampleChanges samples;
+  must(samples.prepare(store()));
+  must(samples.remove(store()));
+  CollectReport report = must(store().collect({}));
+  EXPECT_EQ(report.packs_removed, 1u);
+  EXPECT_EQ(report.packs_punched, 1u);
+  EXPECT_EQ(report.packs_rewritten, 1u);
+  EXPECT_EQ(must(store().collect({.compress = true})).packs_rewritten, 3u);
+}
+
+std::string mode_name(const testing::TestParamInfo<Mode>& info) {
+  if (info.param == Mode::fails_once) return "WhereACallFails";
+  return info.param == Mode::is_done_and_fails ? "WhereACallIsDoneAndFails" : "WhereSpaceEnds";
+}
+
+INSTANTIATE_TEST_SUITE_P(AtEachCall, FaultTest,
+                         testing::Values(Mode::fails_once, Mode::is_done_and_fails,
+                                         Mode::no_space_from_there_on),
+                         mode_name);
+
+}  // namespace
+}  // namespace lyr::store

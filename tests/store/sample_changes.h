@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// A store with something of everything in it, and the changes that a store knows, for tests of what
+// is left when one of them does not come to its end.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "tests/store/sample_layer.h"
+
+namespace lyr::store {
+
+// Some layers that share content, as images of one or two.
+class SampleChanges {
+ public:
+  SampleChanges() {
+    base_.file("kept", content_of(150000, 1));
+    base_.file("text", std::string(40000, 't') + content_of(5000, 2));
+    // Small ones in turn, so that hardly a block is dead as a whole.
+    for (unsigned i = 0; i < 150; ++i) {
+      mixed_.file("kept" + std::to_string(i), content_of(100, 100 + i));
+      mixed_.file("dead" + std::to_string(i), content_of(3000, 300 + i));
+      few_.file("kept" + std::to_string(i), content_of(100, 100 + i));
+    }
+    sparse_.file("dead", content_of(200000, 3));
+    sparse_.file("dense", content_of(90000, 4));
+    dense_.file("dense", content_of(90000, 4));
+    gone_.file("gone", content_of(100000, 5));
+    low_.file("kept", content_of(150000, 1));
+    low_.file("big", content_of(500000, 6));
+    low_.file("small", "x");
+    high_.file("more", content_of(30000, 7));
+    high_.whiteout("small");
+    image_ = image_of({low_.diff_id(), high_.diff_id()});
+  }
+
+  // Packs that a collection will punch and write anew, and after remove() one to take away.
+  Result<> prepare(Store& store) const {
+    TRY(load(store, {&base_}));
+    TRY(load(store, {&mixed_}));
+    TRY(load(store, {&few_}));
+    TRY(load(store, {&sparse_}));
+    TRY(load(store, {&dense_}));
+    TRY(load(store, {&gone_}));
+    TRY(store.remove_image(image_of({mixed_.diff_id()}).id));
+    return store.remove_image(image_of({sparse_.diff_id()}).id);
+  }
+  // An image of two layers, a tag, and one layer's blob, in one transaction.
+  Result<> import(Store& store) const {
+    Import import = TRY(store.begin_import());
+    TRY(add(import, low_));
+    TRY(add(import, high_));
+    bool kept = TRY(import.has_blob(high_.diff_id()));
+    if (!kept) {
+      BlobImport blob = TRY(import.begin_blob());
+      TRY(blob.write(std::as_bytes(std::span(blob_))));
+      blob.finish();
+      TRY(import.keep_blob(high_.diff_id(), std::move(blob), "a layer's type"));
+    }
+    Tag tag{"docker.io/library/x:latest", image_.id};
+    return import.commit(std::span(&image_, 1), std::span(&tag, 1));
+  }
+  Result<> remove(Store& store) const {
+    Digest id = image_of({gone_.diff_id()}).id;
+    auto there = TRY(store.image(id));
+    return there ? store.remove_image(id) : Result<>();
+  }
+  static Result<> collect(Store& store) {
+    TRY(store.collect({}));
+    return {};
+  }
+  static Result<> compact(Store& store) {
+    TRY(store.collect({.compress = true}));
+    return {};
+  }
+
+ private:
+  static Result<> add(Import& import, const SampleLayer& sample) {
+    bool known = TRY(import.has_layer(sample.diff_id()));
+    if (known) return {};
+    LayerImport layer = TRY(import.begin_layer());
+    TRY(sample.try_feed(layer));
+    return layer.finish(sample.record());
+  }
+  static Result<> load(Store& store, const std::vector<const SampleLayer*>& layers) {
+    Import import = TRY(store.begin_import());
+    std::vector<ImageRecord> images;
+    for (const SampleLayer* layer : layers) {
+      TRY(add(import, *layer));
+      images.push_back(image_of({layer->diff_id()}));
+    }
+    return import.commit(images, {});
+  }
+
+  SampleLayer base_, mixed_, few_, sparse_, dense_, gone_;
+  SampleLayer low_, high_;
+  const std::string blob_ = content_of(40000, 8);  // what high_ is compressed
+  ImageRecord image_;
+};
+
+}  // namespace lyr::store
