@@ -73,9 +73,7 @@ class FaultTest : public StoreTest, public testing::WithParamInterface<Mode> {
   };
   int report(int to, const Change& change) const {
     auto opened = Store::open(path());
-    Result<> done;
-    if (!opened) done = std::unexpected(std::move(opened).error());
-    if (opened) done = change(*opened);
+    auto done = opened ? change(*opened) : Result<>(std::unexpected(std::move(opened).error()));
     if (done) return 0;
     std::string text = describe(done.error());
     if (done.error().subject == nullptr) text += " (of what?)";
