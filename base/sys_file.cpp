@@ -105,6 +105,8 @@ Result<Fd> dup(const Fd& fd, int from) {
   return descriptor(::fcntl(fd.get(), F_DUPFD_CLOEXEC, from), "fcntl(F_DUPFD_CLOEXEC)");
 }
 
+std::string path_of(const Fd& fd) { return ProcPath(fd).text; }
+
 Result<std::string> working_directory() {
   char path[4096];
   if (::getcwd(path, sizeof path) == nullptr) return fail_errno("getcwd");

@@ -37,6 +37,9 @@ Result<Fd> open_no_links(const Fd& dir, const char* path, int flags);
 Result<Fd> reopen(const Fd& fd, int flags);
 // A second descriptor of the same open file, the lowest free number from `from` on.
 Result<Fd> dup(const Fd& fd, int from = 0);
+// A path that leads to what `fd` refers to, in this process and while it is open: for libraries
+// that take no descriptor.
+std::string path_of(const Fd& fd);
 // The current directory, absolute.
 Result<std::string> working_directory();
 // An unnamed file in `dir` (O_TMPFILE); link_fd gives it a name.

@@ -15,6 +15,7 @@ constexpr unsigned readers_max = 1024;         // transactions at one moment, of
 constexpr uint64_t reserve_bytes = 1 << 20;
 constexpr uint64_t format_version = 2;  // 1 had no compressed frames, and dropped none
 constexpr char version_key[] = "version";
+constexpr char file_name[] = "catalog.mdb";
 
 }  // namespace
 
@@ -45,6 +46,25 @@ uint64_t number_of(std::string_view value) {
   return number;
 }
 
+// LMDB makes a file by writing to it, and takes one that a power cut left in part for none of its
+// own, for ever. So an empty catalogue has a name only once it is whole and on the disk.
+Result<> Catalog::State::make_file(const std::string& directory) {
+  Fd parent = TRY(about(sys::open(directory.c_str(), O_RDONLY | O_DIRECTORY), directory));
+  Fd file = TRY(about(sys::open_unnamed(parent, O_RDWR, 0600), file_name));
+  MDB_env* environment = nullptr;
+  int code = mdb_env_create(&environment);
+  if (code != 0) return fail_lmdb(code, "mdb_env_create");
+  mdb_env_set_mapsize(environment, map_bytes);
+  // No lock file: nobody else knows this one.
+  code = mdb_env_open(environment, sys::path_of(file).c_str(), MDB_NOSUBDIR | MDB_NOLOCK, 0600);
+  mdb_env_close(environment);
+  if (code != 0) return fail_lmdb(code, "mdb_env_open");
+  TRY(about(sys::fsync(file), file_name));
+  auto linked = sys::link_fd(file, parent, file_name);
+  if (!linked && linked.error().code == EEXIST) return {};  // somebody else's
+  return about(std::move(linked), file_name);
+}
+
 Catalog::State::~State() {
   // In a child the environment is its parent's: closing it would free the parent's reader slots.
   if (environment_ != nullptr && owner_ == sys::process_id()) mdb_env_close(environment_);
@@ -53,7 +73,7 @@ Catalog::State::~State() {
 Result<std::shared_ptr<Catalog::State>> Catalog::State::open(const std::string& directory) {
   static std::mutex mutex;  // guards opened
   static auto* const opened = new std::map<std::pair<dev_t, ino_t>, std::weak_ptr<State>>();
-  std::string path = directory + "/catalog.mdb";
+  std::string path = directory + "/" + file_name;
   std::scoped_lock lock(mutex);
   std::erase_if(*opened, [](const auto& entry) { return entry.second.expired(); });
   if (auto status = sys::stat_at(sys::cwd(), path.c_str())) {
@@ -61,6 +81,8 @@ Result<std::shared_ptr<Catalog::State>> Catalog::State::open(const std::string& 
     auto state = found == opened->end() ? nullptr : found->second.lock();
     if (state != nullptr) return state;
   }
+  bool present = TRY(about(sys::exists_at(sys::cwd(), path.c_str()), path));
+  if (!present) TRY(make_file(directory));
   auto state = std::make_shared<State>(path);
   {
     std::scoped_lock state_lock(state->mutex_);

@@ -41,6 +41,7 @@ struct Catalog::State {
 
  private:
   Result<Transaction> begin(bool read_only) const;
+  static Result<> make_file(const std::string& directory);
   Result<> open_environment() const;  // mutex_ held
   Result<> open_tables() const;
   Result<> open_tables(Transaction& transaction, unsigned flags) const;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/sys_file.h"
 #include "base/sys_process.h"
@@ -34,11 +35,25 @@ void write_in_place(const Fd& directory) {
       sys::ioctl(directory, FS_IOC_SETFLAGS, reinterpret_cast<unsigned long>(&flags)));
 }
 
-// The store's directory, and the names of what is in it, outlive a power cut from here on.
+// The last name that a store gets which is being made. Without it whoever made the store may have
+// been killed, so that none of the names need be on the disk.
+constexpr char last_made[] = "index.lock";
+
+// The names in the store's directory outlive a power cut from here on, and its own, and those of
+// the directories above it that may have been made with it.
 Result<> make_durable(const Fd& directory) {
-  Fd parent = TRY(sys::open_at(directory, "..", O_RDONLY | O_DIRECTORY));
-  TRY(sys::fsync(parent));
-  return sys::fsync(directory);
+  auto status = TRY(sys::stat(directory));
+  dev_t device = status.st_dev;
+  TRY(sys::fsync(directory));
+  Fd above = TRY(sys::open_at(directory, "..", O_RDONLY | O_DIRECTORY));
+  for (;;) {
+    auto before = std::exchange(status, TRY(sys::stat(above)));
+    if (status.st_dev != device || status.st_ino == before.st_ino) return {};
+    TRY(sys::fsync(above));
+    auto next = sys::open_at(above, "..", O_RDONLY | O_DIRECTORY);
+    if (!next && next.error().code == EACCES) return {};  // what we make we may read
+    above = TRY(std::move(next));
+  }
 }
 
 }  // namespace
@@ -76,14 +91,14 @@ Result<Store> Store::open(const std::string& directory) {
   auto state = std::make_shared<State>();
   TRY(about(sys::mkdir_all_at(sys::cwd(), directory, 0700), directory));
   state->directory = TRY(about(sys::open(directory.c_str(), O_RDONLY | O_DIRECTORY), directory));
-  bool present = TRY(about(sys::exists_at(state->directory, "catalog.mdb"), directory));
-  if (!present) write_in_place(state->directory);
+  bool made = TRY(about(sys::exists_at(state->directory, last_made), directory));
+  if (!made) write_in_place(state->directory);
   state->packs = TRY(open_directory(state->directory, "packs"));
   state->layers = TRY(open_directory(state->directory, "layers"));
   state->trees = TRY(open_directory(state->directory, "trees"));
   state->blobs = TRY(open_directory(state->directory, "blobs"));
   state->catalog = std::make_unique<Catalog>(TRY(Catalog::open(directory)));
-  if (!present) TRY(about(make_durable(state->directory), directory));
+  if (!made) TRY(about(make_durable(state->directory), directory));
   state->index = TRY(Index::open(state->directory));
   state->objects = std::make_unique<ObjectReader>(state->packs, *state->index, *state->catalog);
   return Store(std::move(state));

@@ -154,10 +154,18 @@ class PowerCutTest : public StoreTest {
   size_t cuts_ = 0;
 };
 
+TEST_F(PowerCutTest, DuringTheFirstImportOfANewStore) {
+  check([&](Store& store) { return samples_.import(store); });
+}
+
 TEST_F(PowerCutTest, DuringAnImport) {
   prepare();
   before_ = state();
   check([&](Store& store) { return samples_.import(store); });
+}
+
+TEST_F(PowerCutTest, AfterAnImportThatFollowedAKilledOneOfANewStore) {
+  check_after_killed([&](Store& store) { return samples_.import(store); });
 }
 
 TEST_F(PowerCutTest, AfterAnImportThatFollowedAKilledOne) {
