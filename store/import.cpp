@@ -41,8 +41,9 @@ Result<Tree> open_tree(const Fd& directory, const std::string& name) {
   return about(Tree::open(std::move(file)), name);
 }
 
-// Makes the image's tree if it is not there, and says how much content it has. Whether the file
-// had to be made.
+// Makes the image's tree if it is not there, and says how much content it has. Whether its name
+// has yet to be made durable: one that was there may come from an import beside this one, unless
+// the catalogue has the image.
 Result<bool> publish_image_tree(const Store::State& store, ImageRecord& image) {
   if (image.chain_id != chain_id_of(image.diff_ids)) {
     return fail(EINVAL, "chain id", image.chain_id.text());
@@ -51,7 +52,8 @@ Result<bool> publish_image_tree(const Store::State& store, ImageRecord& image) {
   auto present = open_tree(store.trees, name);
   if (present) {
     image.content_bytes = present->content_bytes();
-    return false;
+    auto known = TRY(store.catalog->image(image.id));
+    return !known.has_value();
   }
   std::vector<Tree> trees;
   std::vector<const Tree*> layers;
@@ -147,10 +149,10 @@ Result<> Import::commit(std::span<const ImageRecord> images, std::span<const Tag
   TRY(about(sys::flock(commit_lock, LOCK_SH), "commit.lock"));
   TRY(publish_layers(store, state_->finished));
   TRY(publish_blobs(store, state_->blobs));
-  bool trees_made = false;
   std::vector<ImageRecord> complete(images.begin(), images.end());
-  for (ImageRecord& image : complete) trees_made |= TRY(publish_image_tree(store, image));
-  if (trees_made) TRY(about(sys::fsync(store.trees), "trees"));
+  bool trees_named = false;
+  for (ImageRecord& image : complete) trees_named |= TRY(publish_image_tree(store, image));
+  if (trees_named) TRY(about(sys::fsync(store.trees), "trees"));
   if (!state_->written.empty()) TRY(store.index->reserve(state_->written.size()));
 
   std::vector<LayerRecord> layers;

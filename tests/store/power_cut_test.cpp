@@ -7,11 +7,13 @@
 // LYR_SEED=N repeats one seed; LYR_CUTS=N makes N random disks for each change, not one.
 #include "tests/store/power_cut.h"
 
+#include <sys/file.h>
 #include <sys/wait.h>
 
 #include <cstdio>
 #include <cstdlib>
 
+#include "store/store_state.h"
 #include "tests/store/sample_changes.h"
 #include "tests/store/whole_state.h"
 
@@ -171,6 +173,33 @@ TEST_F(PowerCutTest, AfterAnImportThatFollowedAKilledOneOfANewStore) {
 TEST_F(PowerCutTest, AfterAnImportThatFollowedAKilledOne) {
   prepare();
   check_after_killed([&](Store& store) { return samples_.import(store); });
+}
+
+// Another import has just given the image's tree its name, and has yet to fsync the directory.
+TEST_F(PowerCutTest, DuringAnImportOfWhatAnotherBrings) {
+  prepare();
+  before_ = state();
+  std::string other = path() + "-other";
+  fs::copy(path(), other, fs::copy_options::recursive);
+  {
+    Store store = must(Store::open(other + "/root/store"));
+    must(samples_.import(store));
+  }
+  fs::path tree;
+  for (const auto& entry : fs::directory_iterator(other + "/root/store/trees")) {
+    bool known = fs::exists(store_path() + "/trees/" + entry.path().filename().string());
+    if (!known) tree = entry.path();
+  }
+  check([&](Store& store) -> Result<> {
+    Fd lock = TRY(sys::open((store_path() + "/commit.lock").c_str(), O_RDWR | O_CREAT, 0600));
+    TRY(sys::flock(lock, LOCK_SH));
+    std::string content = TRY(sys::read_file_at(sys::cwd(), tree.c_str()));
+    Fd trees = TRY(sys::open((store_path() + "/trees").c_str(), O_RDONLY | O_DIRECTORY));
+    auto bytes = std::as_bytes(std::span(content));
+    TRY(publish_file(trees, tree.filename().string(), bytes));
+    return samples_.import(store);
+  });
+  fs::remove_all(other);
 }
 
 TEST_F(PowerCutTest, DuringACollection) {
