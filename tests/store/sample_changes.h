@@ -32,6 +32,8 @@ class SampleChanges {
     low_.file("small", "x");
     high_.file("more", content_of(30000, 7));
     high_.whiteout("small");
+    near_.file("big", content_of(500000, 6));
+    near_.file("own", content_of(70000, 9));
     image_ = image_of({low_.diff_id(), high_.diff_id()});
   }
 
@@ -60,6 +62,15 @@ class SampleChanges {
     }
     Tag tag{"docker.io/library/x:latest", image_.id};
     return import.commit(std::span(&image_, 1), std::span(&tag, 1));
+  }
+  // Another image, with one layer of it and a layer that shares content with the other.
+  Result<> import_other(Store& store) const {
+    Import import = TRY(store.begin_import());
+    TRY(add(import, high_));
+    TRY(add(import, near_));
+    ImageRecord image = image_of({near_.diff_id(), high_.diff_id()});
+    TRY(import.commit(std::span(&image, 1), {}));
+    return {};
   }
   Result<> remove(Store& store) const {
     Digest id = image_of({gone_.diff_id()}).id;
@@ -94,7 +105,7 @@ class SampleChanges {
   }
 
   SampleLayer base_, mixed_, few_, sparse_, dense_, gone_;
-  SampleLayer low_, high_;
+  SampleLayer low_, high_, near_;
   const std::string blob_ = content_of(40000, 8);  // what high_ is compressed
   ImageRecord image_;
 };

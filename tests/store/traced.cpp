@@ -109,6 +109,14 @@ void set_result(pid_t thread, int64_t result, bool skip) {
   CHECK(::ptrace(PTRACE_SETREGS, thread, nullptr, &registers) == 0);
 }
 
+// Of a write: of its bytes, or of its buffers.
+void halve(const TracedCall& call) {
+  user_regs_struct registers{};
+  CHECK(::ptrace(PTRACE_GETREGS, call.thread, nullptr, &registers) == 0);
+  registers.rdx = call.arguments[2] / 2;
+  CHECK(::ptrace(PTRACE_SETREGS, call.thread, nullptr, &registers) == 0);
+}
+
 // Lets the stopped call happen while no other is looked at; what it returned.
 int64_t result_of(pid_t thread) {
   int status = 0;
@@ -125,6 +133,7 @@ int64_t result_of(pid_t thread) {
 bool carry_out(const Decision& decision, const TracedCall& call, const Tracer& tracer) {
   using Kind = Decision::Kind;
   if (decision.kind == Kind::kill) return false;
+  if (decision.kind == Kind::halve) halve(call);
   if (decision.kind == Kind::refuse) set_result(call.thread, -decision.code, true);
   if (decision.kind == Kind::watch || decision.kind == Kind::pretend) {
     int64_t result = result_of(call.thread);

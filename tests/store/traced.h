@@ -39,6 +39,7 @@ struct Decision {
     watch,    // goes on, and what comes of it is told
     refuse,   // is not done, and fails
     pretend,  // is done, and seems to have failed
+    halve,    // a write: only the first half of it is done
     kill,     // is not done: the whole child ends here
   };
   Kind kind = Kind::let;
