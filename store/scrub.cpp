@@ -124,6 +124,28 @@ void Scrub::check_stretches() {
   }
 }
 
+// Other copies of what is in bad frames, which were read in this scrub.
+void Scrub::find_whole() {
+  std::set<std::pair<PackNumber, uint64_t>> bad;
+  for (const BadFrame& frame : bad_) bad.emplace(frame.pack, frame.offset);
+  for (const PackObjects& pack : liveness_->packs()) {
+    PackNumber number = pack.record.number;
+    for (const PackFooterEntry& entry : liveness_->entries(pack)) {
+      if (!needed_by_.contains(key_of(entry)) || bad.contains({number, entry.offset})) continue;
+      whole_.emplace(key_of(entry), Place{number, entry.offset});
+    }
+  }
+}
+
+bool Scrub::has_whole(const ObjectId& object) const {
+  auto [from, to] = whole_.equal_range(key_of(object));
+  return std::any_of(from, to, [&](const auto& copy) {
+    auto pack = state_.objects->packs().open(copy.second.pack);
+    auto header = pack ? (*pack)->header(copy.second.offset) : fail(ENOENT, "pack");
+    return header && std::ranges::equal(header->sha256, object.sha256.bytes);
+  });
+}
+
 Result<> Scrub::check_layer(const Digest& diff_id, const std::vector<Digest>& images) {
   std::string name = recipe_name(diff_id);
   auto read_recipe = [&]() -> Result<> {
@@ -139,6 +161,8 @@ Result<> Scrub::check_layer(const Digest& diff_id, const std::vector<Digest>& im
       auto needed = needed_by_.find(key_of(object));
       if (needed != needed_by_.end()) needed->second.insert(images.begin(), images.end());
       bool suspect = needed != needed_by_.end() || !liveness_->has_key(object);
+      bool sole = options_.mend && needed != needed_by_.end() && !has_whole(object);
+      if (sole) sole_.insert(key_of(object));
       if (suspect && !state_.objects->read(object, 0, {&first, 1})) lost.insert(object);
     }
     for (const ObjectId& object : lost) lost_.insert(key_of(object));
@@ -196,13 +220,14 @@ void Scrub::name_bad() {
 }
 
 // A damaged frame goes when its object has another copy, or is needed by nobody; its pack's other
-// frames are not touched.
+// frames are not touched. That the object can be read is not enough: perhaps the frame is whole,
+// and the disk only failed to give it a moment ago.
 Result<> Scrub::drop_spoiled(const Leases& leases) {
   std::map<PackNumber, DroppedFrames> dropped;
   std::vector<BadFrame> kept;
   for (const BadFrame& bad : bad_) {
     bool leased = dropped.contains(bad.pack) || TRY(leases.take(bad.pack));
-    if (!leased || lost_.contains(bad.key)) {
+    if (!leased || lost_.contains(bad.key) || sole_.contains(bad.key)) {
       kept.push_back(bad);
       continue;
     }
@@ -225,23 +250,26 @@ Result<> Scrub::drop_spoiled(const Leases& leases) {
 }
 
 // What can be read of a pack without a footer goes to a new one; a pack of which nothing can be
-// read is forgotten.
+// read is forgotten. While an object is in no pack that could be read, it may be in one of these,
+// and only the disk failed for a moment: then they stay.
 Result<> Scrub::replace_broken_packs(const Leases& leases) {
   if (broken_.empty()) return {};
+  std::vector<const PackObjects*> leased;
+  for (const PackObjects& pack : liveness_->packs()) {
+    bool ours = broken_.contains(pack.record.number) && TRY(leases.take(pack.record.number));
+    if (ours) leased.push_back(&pack);
+  }
   std::set<Digest> layers;
   auto records = TRY(state_.catalog->layers());
   for (const LayerRecord& record : records) layers.insert(record.diff_id);
   TRY(mark_layers(state_, layers, *liveness_));
+  if (liveness_->missing() > 0) return {};
   PackRewriter rewriter(state_, false);
-  for (const PackObjects& pack : liveness_->packs()) {
-    if (!broken_.contains(pack.record.number)) continue;
-    bool leased = TRY(leases.take(pack.record.number));
-    if (!leased) continue;
-    TRY(rewriter.add(*liveness_, pack));
-    ++report_.mended;
-    broken_.erase(pack.record.number);
-  }
-  return rewriter.commit();
+  for (const PackObjects* pack : leased) TRY(rewriter.add(*liveness_, *pack));
+  TRY(rewriter.commit());
+  for (const PackObjects* pack : leased) broken_.erase(pack->record.number);
+  report_.mended += leased.size();
+  return {};
 }
 
 Result<> Scrub::mend() {
@@ -261,6 +289,7 @@ Result<ScrubReport> Scrub::run() {
     check_stretches();
   }
   for (const BadFrame& bad : bad_) needed_by_[bad.key];
+  if (options_.mend) find_whole();
   TRY(check_layers());
   TRY(check_trees());
   if (options_.mend) TRY(mend());

@@ -44,6 +44,8 @@ class Scrub {
   Result<> check_layers();
   Result<> check_layer(const Digest& diff_id, const std::vector<Digest>& images);
   Result<> check_trees();
+  void find_whole();
+  bool has_whole(const ObjectId& object) const;
   void name_bad();
   Result<> mend();
   Result<> drop_spoiled(const Leases& leases);
@@ -64,6 +66,9 @@ class Scrub {
   std::vector<BadFrame> bad_;
   std::map<ObjectId, std::set<Digest>> needed_by_;  // keys of bad frames: the images that need them
   std::set<ObjectId> lost_;                         // keys of objects without a copy that is whole
+  std::multimap<ObjectId, Place>
+      whole_;                // before a mend: frames that are whole, by keys of bad ones
+  std::set<ObjectId> sole_;  // keys of needed objects that are in none of those
 };
 
 }  // namespace lyr::store

@@ -72,6 +72,17 @@ class SampleChanges {
     TRY(import.commit(std::span(&image, 1), {}));
     return {};
   }
+  // Two imports that do not see each other's content: it is there twice, in packs of their own.
+  Result<> import_twice(Store& store) const {
+    Import one = TRY(store.begin_import());
+    Import other = TRY(store.begin_import());
+    TRY(add(one, low_));
+    TRY(add(other, near_));
+    ImageRecord image = image_of({low_.diff_id()});
+    TRY(one.commit(std::span(&image, 1), {}));
+    image = image_of({near_.diff_id()});
+    return other.commit(std::span(&image, 1), {});
+  }
   Result<> remove(Store& store) const {
     Digest id = image_of({gone_.diff_id()}).id;
     auto there = TRY(store.image(id));
@@ -79,6 +90,10 @@ class SampleChanges {
   }
   static Result<> collect(Store& store) {
     TRY(store.collect({}));
+    return {};
+  }
+  static Result<> mend(Store& store) {
+    TRY(store.scrub({.mend = true}));
     return {};
   }
   static Result<> compact(Store& store) {
