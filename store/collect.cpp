@@ -106,9 +106,8 @@ Result<> Collection::lease() {
 }
 
 // Frames in dead places, and those that were dropped before.
-DroppedFrames Collection::dropped_of(const Planned& planned) const {
-  DroppedFrames dropped = state_.catalog->dropped(planned.pack.record.number)
-                              .value_or(DroppedFrames{planned.pack.record.number, {}});
+Result<DroppedFrames> Collection::dropped_of(const Planned& planned) const {
+  auto dropped = TRY(state_.catalog->dropped(planned.pack.record.number));
   auto entries = liveness_->entries(planned.pack);
   for (size_t i = 0; i < entries.size(); ++i) {
     if (liveness_->live(planned.pack, i)) continue;
@@ -139,7 +138,8 @@ Result<> Collection::remove_and_punch(const std::vector<Planned>& packs) {
     if (planned.plan.kind == PackPlan::Kind::remove) {
       change.removed.push_back(planned.pack.record.number);
     } else {
-      change.dropped.push_back(dropped_of(planned));
+      auto dropped = TRY(dropped_of(planned));
+      change.dropped.push_back(std::move(dropped));
     }
   }
   if (packs.empty()) return {};

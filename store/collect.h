@@ -43,7 +43,7 @@ class Collection {
   Result<> remove_and_punch(const std::vector<Planned>& packs);
   Result<> rewrite(const std::vector<Planned>& packs);
   Result<> punch(const Planned& planned);
-  DroppedFrames dropped_of(const Planned& planned) const;
+  Result<DroppedFrames> dropped_of(const Planned& planned) const;
 
   Store::State& state_;
   const CollectOptions& options_;
