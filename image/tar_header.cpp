@@ -50,10 +50,14 @@ Result<> check_sum(TarBlock block) {
   return bad_tar("a header's checksum is wrong (damaged, or not a tar)");
 }
 
-TarFormat format_of(TarBlock block) {
+Result<TarFormat> format_of(TarBlock block) {
   std::string_view magic = raw(block, magic_field);
   if (magic == std::string_view("ustar  \0", 8)) return TarFormat::gnu;
-  if (!magic.starts_with(std::string_view("ustar\0", 6))) return TarFormat::v7;
+  if (!magic.starts_with(std::string_view("ustar\0", 6))) {
+    // Some take five letters for ustar, prefix and all, others only the whole of it.
+    if (magic.starts_with("ustar")) return bad_tar("a header's magic is neither ustar's nor GNU's");
+    return TarFormat::v7;
+  }
   bool star = raw(block, star_trailer_field) == std::string_view("tar\0", 4);
   return star ? TarFormat::star : TarFormat::ustar;
 }
@@ -116,7 +120,7 @@ Result<int64_t> parse_tar_number(std::string_view field, const char* what) {
 Result<TarHeader> parse_tar_header(TarBlock block) {
   TRY(check_sum(block));
   TarHeader header;
-  header.format = format_of(block);
+  header.format = TRY(format_of(block));
   header.type = static_cast<char>(block[type_offset]);
   header.path = path_of(block, header.format);
   header.link_target = text(block, link_field);
@@ -127,7 +131,8 @@ Result<TarHeader> parse_tar_header(TarBlock block) {
   header.size = TRY(parse_size(block));
   header.mtime_seconds = TRY(parse_tar_number(raw(block, mtime_field), "mtime"));
   bool device = header.type == '3' || header.type == '4';
-  if (device) {  // others may leave anything in these fields
+  // Others may leave anything in these fields; a v7 header has none.
+  if (device && header.format != TarFormat::v7) {
     header.device_major = TRY(parse_tar_number(raw(block, major_field), "device number"));
     header.device_minor = TRY(parse_tar_number(raw(block, minor_field), "device number"));
   }

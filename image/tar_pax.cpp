@@ -194,6 +194,8 @@ Result<> read_record(PaxRecords& records, const Record& record) {
     if (key == "uid") records.uid = std::nullopt;
     if (key == "gid") records.gid = std::nullopt;
     if (key == "mtime") records.mtime = std::nullopt;
+    if (key == "SCHILY.devmajor") records.device_major = std::nullopt;
+    if (key == "SCHILY.devminor") records.device_minor = std::nullopt;
   } else if (key == "size") {
     records.size = TRY(parse_decimal(value, "the PAX size"));
   } else if (key == "uid") {
@@ -202,6 +204,10 @@ Result<> read_record(PaxRecords& records, const Record& record) {
     records.gid = TRY(id_value(value));
   } else if (key == "mtime") {
     records.mtime = TRY(parse_pax_time(value));
+  } else if (key == "SCHILY.devmajor") {
+    records.device_major = TRY(parse_decimal(value, "SCHILY.devmajor"));
+  } else if (key == "SCHILY.devminor") {
+    records.device_minor = TRY(parse_decimal(value, "SCHILY.devminor"));
   }
   return {};
 }

@@ -38,6 +38,8 @@ struct PaxRecords {
   std::optional<int64_t> uid;
   std::optional<int64_t> gid;
   std::optional<PaxTime> mtime;
+  std::optional<uint64_t> device_major;  // SCHILY.devmajor, star's and libarchive's
+  std::optional<uint64_t> device_minor;
   std::vector<std::pair<std::string, std::string>> xattrs;  // no name twice
   PaxSparse sparse;
 };

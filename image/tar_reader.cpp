@@ -186,12 +186,12 @@ Result<> TarReader::set_names(const TarHeader& header) {
   entry_.path = pending_.long_path.value_or(header.path);
   entry_.link_target = pending_.long_link.value_or(header.link_target);
   if (pax != nullptr) {
-    bool other_path = pending_.long_path && pax->path && *pax->path != *pending_.long_path;
+    const auto& pax_path = pax->sparse.name ? pax->sparse.name : pax->path;
+    bool other_path = pending_.long_path && pax_path && *pax_path != *pending_.long_path;
     bool other_link =
         pending_.long_link && pax->link_path && *pax->link_path != *pending_.long_link;
     if (other_path || other_link) return bad_tar("its GNU and PAX headers give different names");
-    entry_.path = pax->path.value_or(entry_.path);
-    entry_.path = pax->sparse.name.value_or(entry_.path);
+    entry_.path = pax_path.value_or(entry_.path);
     entry_.link_target = pax->link_path.value_or(entry_.link_target);
   }
   where_ = "entry '" + entry_.path.substr(0, 300) + "'";
@@ -259,8 +259,17 @@ Result<> TarReader::set_attributes(const TarHeader& header) {
       header.device_minor < 0 || header.device_minor > device_minor_max) {
     return bad_tar("its device number is out of range");
   }
-  entry_.device_major = static_cast<uint32_t>(header.device_major);
-  entry_.device_minor = static_cast<uint32_t>(header.device_minor);
+  const auto device_major = static_cast<uint32_t>(header.device_major);
+  const auto device_minor = static_cast<uint32_t>(header.device_minor);
+  // libarchive takes PAX's, GNU tar and docker know only the header's.
+  bool device = entry_.type == TarType::character_device || entry_.type == TarType::block_device;
+  if (device && pax != nullptr &&
+      (pax->device_major.value_or(device_major) != device_major ||
+       pax->device_minor.value_or(device_minor) != device_minor)) {
+    return bad_tar("its tar and PAX headers give different device numbers");
+  }
+  entry_.device_major = device_major;
+  entry_.device_minor = device_minor;
   return {};
 }
 
@@ -285,6 +294,12 @@ Result<> TarReader::set_content(const TarHeader& header) {
   padding_left_ = padding_of(size);
   bool pax_sparse = pending_.pax && pending_.pax->sparse.used;
   if (pax_sparse && header.type == 'S') return bad_tar("it has two sparse maps");
+  // libarchive goes by the map alone, GNU tar by the type alone.
+  bool gnu = header.format == TarFormat::gnu;
+  if (gnu && header.type != 'S' && has_old_sparse(block_)) {
+    return bad_tar("it has a sparse map, but not the type of a sparse file");
+  }
+  if (!gnu && header.type == 'S') return bad_tar("it is a sparse file without a GNU header");
   if (header.type == 'S') TRY(read_old_sparse());
   if (pax_sparse) TRY(read_pax_sparse(pending_.pax->sparse));
   return {};

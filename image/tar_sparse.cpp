@@ -46,6 +46,11 @@ Result<OldSparse> parse_old_sparse(TarBlock header) {
   return sparse;
 }
 
+bool has_old_sparse(TarBlock header) {
+  return header[header_segments_offset] != std::byte{0} ||
+         header[header_size_offset] != std::byte{0};
+}
+
 Result<> add_old_sparse_block(OldSparse& sparse, TarBlock block) {
   size_t before = sparse.segments.size();
   TRY(add_segments(sparse, block, 0, block_segments));

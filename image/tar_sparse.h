@@ -24,6 +24,8 @@ struct OldSparse {
   bool extended = false;
 };
 Result<OldSparse> parse_old_sparse(TarBlock header);
+// Whether a GNU header has what the old form puts into it, whatever its type.
+bool has_old_sparse(TarBlock header);
 Result<> add_old_sparse_block(OldSparse& sparse, TarBlock block);
 
 // Format 1.0: decimal numbers, a line each, before the content: their count, then the segments.

@@ -165,6 +165,13 @@ TEST(TarReaderTest, everyTruncationInsideIsAnError) {
   }
 }
 
+// Its fields were unused: GNU tar, libarchive and docker look into none of them.
+TEST(TarReaderTest, aDeviceInAV7HeaderHasNoNumbers) {
+  auto read = read_tar(header({.type = '3', .magic = "", .major_field = "0000007"}));
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->entries.at(0).device_major, 0U);
+}
+
 struct Hostile {
   const char* reason;
   std::string tar;
@@ -230,6 +237,26 @@ TEST(TarReaderTest, whatToolsReadDifferentlyIsRefused) {
       {"too large", extension('x', pax_record("SCHILY.xattr.a", std::string(70000, 'v'))) + end},
       {"SCHILY.realsize", extension('x', pax_record("SCHILY.realsize", "9")) + file("f", "") + end},
       {"base64", extension('x', pax_record("LIBARCHIVE.xattr.a", "!!")) + end},
+  };
+  for (const Hostile& row : table) {
+    std::string reason = refusal(row.tar);
+    EXPECT_NE(reason.find(row.reason), std::string::npos) << row.reason << " / " << reason;
+  }
+}
+
+TEST(TarReaderTest, whatLibarchiveTakesForAnotherHeaderIsRefused) {
+  const std::string gnu("ustar  \0", 8);
+  const std::string end = end_of_tar();
+  const std::vector<Hostile> table = {
+      {"magic", header({.magic = "ustar  1", .prefix = "p"}) + end},
+      {"different device numbers", extension('x', pax_record("SCHILY.devmajor", "8")) +
+                                       header({.type = '3', .major_field = "0000007"}) + end},
+      {"different names", extension('L', std::string("a\0", 2)) +
+                              extension('x', pax_record("GNU.sparse.name", "b")) + file("f", "") +
+                              end},
+      {"without a GNU header", header({.type = 'S'}) + end},
+      {"not the type", header({.magic = gnu, .prefix = std::string(41, '\0') + "0"}) + end},
+      {"not the type", header({.magic = gnu, .prefix = std::string(138, '\0') + "1"}) + end},
   };
   for (const Hostile& row : table) {
     std::string reason = refusal(row.tar);
