@@ -181,7 +181,8 @@ Result<> read_record(PaxRecords& records, const Record& record) {
   }
   // star's size of a sparse file: libarchive takes it, GNU tar does not.
   if (key == star_size) return bad_tar("SCHILY.realsize is not known");
-  // POSIX: an empty value takes back what an earlier record said.
+  // POSIX: an empty value takes back what an earlier record said. In place of a number libarchive
+  // takes it for 0, GNU tar for an error, as lyr does.
   const bool empty = value.empty();
   if (key == "path") {
     std::string path = TRY(path_value(value));
@@ -189,13 +190,6 @@ Result<> read_record(PaxRecords& records, const Record& record) {
   } else if (key == "linkpath") {
     std::string path = TRY(path_value(value));
     records.link_path = empty ? std::nullopt : std::optional(std::move(path));
-  } else if (empty) {
-    if (key == "size") records.size = std::nullopt;
-    if (key == "uid") records.uid = std::nullopt;
-    if (key == "gid") records.gid = std::nullopt;
-    if (key == "mtime") records.mtime = std::nullopt;
-    if (key == "SCHILY.devmajor") records.device_major = std::nullopt;
-    if (key == "SCHILY.devminor") records.device_minor = std::nullopt;
   } else if (key == "size") {
     records.size = TRY(parse_decimal(value, "the PAX size"));
   } else if (key == "uid") {

@@ -97,7 +97,7 @@ def features():
     yield "pax-names", pax(path="d/" + "n" * 200) + entry("cut", b"x") + \
         pax(linkpath="t" * 200) + symlink("l", "cut")
     yield "pax-values", pax(uid="3000000000", gid="4294967294", mtime="1700000000.123456789") + \
-        entry("f", b"x") + pax(mtime="-1.5", uid="") + entry("g")
+        entry("f", b"x") + pax(mtime="-1.5") + entry("g")
     yield "base-256", header("ids", uid=0xfffffffe, gid=0x200000) + header("old", mtime=-5) + \
         header("size", raw=[(124, b"\x80" + bytes(10) + b"\x03")]) + padded(b"abc")
     yield "xattr", pax_of([("SCHILY.xattr.user.a", b"v\0w"), ("SCHILY.xattr.security.capability",
@@ -209,6 +209,7 @@ def hostile():
     yield "size-of-pax-only", pax(size=str(len(inner))) + outer + inner + entry("after", b"y")
     yield "size-of-header-only", pax(size="0") + entry("outer", inner) + entry("after", b"y")
     yield "size-differs", pax(size="512") + header("outer", size=1024) + bytes(1024)
+    yield "size-empty", pax(size="") + entry("outer", inner) + entry("after", b"y")
     yield "size-negative", header("f", raw=[(124, b"\xff" * 12)])
     yield "size-huge", header("f", raw=[(124, b"\x80" + b"\x7f" * 11)])
     yield "size-text", header("f", raw=[(124, b"0x000000005\0")])

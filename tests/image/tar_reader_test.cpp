@@ -133,7 +133,7 @@ TEST(TarReaderTest, xattrsTimesAndIdsComeFromPax) {
                         pax_record("LIBARCHIVE.xattr.user.a", "b3RoZXI=") +
                         pax_record("LIBARCHIVE.xattr.user.b%20c", "AAE") +
                         pax_record("mtime", "-1.25") + pax_record("uid", "3000000000") +
-                        pax_record("gid", "7") + pax_record("gid", "");
+                        pax_record("linkpath", "7") + pax_record("linkpath", "");
   auto read = read_tar(extension('x', records) + file("f", "") + end_of_tar());
   ASSERT_TRUE(read.has_value()) << describe(read.error());
   const store::NodeAttr& attr = read->entries[0].attr;
@@ -254,6 +254,8 @@ TEST(TarReaderTest, whatLibarchiveTakesForAnotherHeaderIsRefused) {
       {"different names", extension('L', std::string("a\0", 2)) +
                               extension('x', pax_record("GNU.sparse.name", "b")) + file("f", "") +
                               end},
+      {"size is empty", extension('x', pax_record("size", "")) + file("f", "five!") + end},
+      {"is empty", extension('x', pax_record("uid", "")) + file("f", "") + end},
       {"without a GNU header", header({.type = 'S'}) + end},
       {"not the type", header({.magic = gnu, .prefix = std::string(41, '\0') + "0"}) + end},
       {"not the type", header({.magic = gnu, .prefix = std::string(138, '\0') + "1"}) + end},
