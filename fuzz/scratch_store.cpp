@@ -51,8 +51,9 @@ void ScratchStore::check_empty() {
 }
 
 void check_refusal(const Error& error) {
-  constexpr int refusals[] = {EBADMSG, EINVAL, ENAMETOOLONG, ENOENT, ELOOP,   EFBIG,    ENOTDIR,
-                              EISDIR,  EPERM,  EEXIST,       EMLINK, ENOTSUP, ECANCELED};
+  constexpr int refusals[] = {EBADMSG, EINVAL,  ENAMETOOLONG,   ENOENT, ELOOP,
+                              EFBIG,   ENOTDIR, EISDIR,         EPERM,  EEXIST,
+                              EMLINK,  ENOTSUP, EPROTONOSUPPORT};
   if (std::ranges::find(refusals, error.code) != std::end(refusals)) return;
   std::fprintf(stderr, "refused: %s\n", describe(error).c_str());
   CHECK(false);

@@ -122,10 +122,13 @@ class Mutator {
       size_ = LLVMFuzzerMutate(room_.data(), size_, room_.size());
       return;
     }
-    switch (below(8)) {
+    switch (below(10)) {
       case 0:
       case 1:
         return change_field();
+      case 8:
+      case 9:
+        return change_content();
       case 2:
         some_header()[type_offset] = static_cast<uint8_t>(types[below(types.size())]);
         return;
@@ -145,6 +148,17 @@ class Mutator {
   void change_field() {
     Field field = fields[below(std::size(fields))];
     LLVMFuzzerMutate(some_header() + field.offset, field.bytes, field.bytes);
+  }
+
+  // What stands in a block, up to its padding; JSON stays JSON when it only gets shorter.
+  void change_content() {
+    uint8_t* content = block(below(blocks()));
+    if (std::memcmp(content + 257, "ustar", 5) == 0) return;
+    size_t used = block_bytes;
+    while (used > 0 && content[used - 1] == 0) --used;
+    if (used == 0) return;
+    size_t now = LLVMFuzzerMutate(content, used, used);
+    std::memset(content + now, ' ', used - now);
   }
 
   void change_name() {
