@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes are a tree or are refused; what is taken can be walked, merged and written again. The
-// checksum is put right first, so that the checks behind it are what is tested.
+// Any bytes are a tree or are refused; what is taken can be walked, finds what it lists, and is the
+// same after it was merged and written again. The checksum is put right first, so that the checks
+// behind it are what is tested.
 #include "store/tree.h"
 
 #include <sys/stat.h>
@@ -12,21 +13,14 @@
 #include <vector>
 
 #include "base/check.h"
-#include "base/sys_file.h"
 #include "store/tree_builder.h"
 #include "store/tree_format.h"
+#include "tests/store/tree_text.h"
 
 namespace {
 
 using namespace lyr;
 using namespace lyr::store;
-
-Result<Tree> open_bytes(std::span<const std::byte> bytes) {
-  Fd directory = TRY(sys::open("/tmp", O_RDONLY | O_DIRECTORY));
-  Fd file = TRY(sys::open_unnamed(directory, O_RDWR, 0600));
-  TRY(sys::write_all(file, bytes));
-  return Tree::open(std::move(file));
-}
 
 size_t look_at(const Tree& tree, Ino ino) {
   TreeAttr attr = tree.attr(ino);
@@ -36,7 +30,7 @@ size_t look_at(const Tree& tree, Ino ino) {
     for (char c : tree.xattr(ino, i).value) seen += static_cast<uint8_t>(c);
   }
   for (uint32_t i = 0; i < tree.alias_count(ino); ++i) {
-    seen += tree.lookup(tree.alias(ino, i).directory, tree.alias(ino, i).name);
+    CHECK(tree.lookup(tree.alias(ino, i).directory, tree.alias(ino, i).name) == ino);
   }
   for (uint32_t i = 0; i < tree.extent_count(ino); ++i) {
     Extent extent = tree.extent(ino, i);
@@ -53,7 +47,8 @@ void walk(const Tree& tree, Ino directory, size_t depth) {
   for (uint32_t i = 0; i < tree.entry_count(directory); ++i) {
     TreeEntry entry = tree.entry(directory, i);
     CHECK(entry.ino >= root_ino && entry.ino <= tree.inode_count());
-    static_cast<void>(tree.lookup(directory, entry.name));
+    CHECK(tree.lookup(directory, entry.name) == entry.ino);
+    CHECK(i == 0 || tree.entry(directory, i - 1).name < entry.name);
     if (S_ISDIR(tree.attr(entry.ino).mode)) {
       CHECK(tree.parent(entry.ino) == directory);
       walk(tree, entry.ino, depth + 1);
@@ -61,6 +56,29 @@ void walk(const Tree& tree, Ino directory, size_t depth) {
       look_at(tree, entry.ino);
     }
   }
+}
+
+// Each name is found again by its path, and a name that is not listed is not found.
+void check_found(const Tree& tree) {
+  for (const std::string& path : names_of(tree)) {
+    Ino ino = resolve(tree, path, false);
+    CHECK(ino != no_ino && !tree.attr(ino).whiteout);
+    if (S_ISDIR(tree.attr(ino).mode)) CHECK(tree.lookup(ino, "/") == no_ino);
+  }
+}
+
+// An image's tree is whole, and merging changes nothing that is merged already: the layer put over
+// itself, and the image as a layer, give the same image.
+void check_merged(const Tree& tree) {
+  const Tree* layers[] = {&tree, &tree};
+  auto merged = merge_trees(std::span(layers).first(1));
+  if (!merged) return;
+  Tree image = must(tree_from(*merged));
+  const std::vector<std::string> lines = lines_of(image);
+  check_found(image);
+  CHECK(lines_of(must(tree_from(must(merge_trees(layers))))) == lines);
+  const Tree* images[] = {&image};
+  CHECK(lines_of(must(tree_from(must(merge_trees(images))))) == lines);
 }
 
 }  // namespace
@@ -76,12 +94,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     header.file_bytes = image.size();
     std::memcpy(image.data(), &header, sizeof header);
   }
-  auto tree = open_bytes(image);
+  auto tree = tree_from(image);
   if (!tree) return 0;
   walk(*tree, root_ino, 0);
   static_cast<void>(resolve(*tree, "a/../b/./c", true));
-  const Tree* layers[] = {&*tree, &*tree};
-  auto merged = merge_trees(layers);
-  if (merged) CHECK(open_bytes(*merged).has_value());
+  check_merged(*tree);
   return 0;
 }

@@ -65,18 +65,22 @@ Ino Tree::parent(Ino directory) const {
   return image_->inodes[directory - 1].parent;
 }
 
-Ino Tree::lookup(Ino directory, std::string_view name) const {
-  CHECK(directory != no_ino && directory <= image_->inodes.size());
-  const TreeInodeRecord& inode = image_->inodes[directory - 1];
+Ino Tree::Image::lookup(Ino directory, std::string_view name) const {
+  const TreeInodeRecord& inode = inodes[directory - 1];
   if (!S_ISDIR(inode.mode) || inode.count == 0) return no_ino;
   uint32_t hash = tree_name_hash(name);
   uint32_t mask = (1u << inode.slots_log2) - 1;
   for (uint32_t at = hash & mask;; at = (at + 1) & mask) {
-    uint32_t slot = image_->slots[inode.slots_first + at];
+    uint32_t slot = slots[inode.slots_first + at];
     if (slot == 0) return no_ino;
-    const TreeEntryRecord& entry = image_->entries[inode.first + slot - 1];
-    if (entry.hash == hash && image_->text(entry.name, entry.name_bytes) == name) return entry.ino;
+    const TreeEntryRecord& entry = entries[inode.first + slot - 1];
+    if (entry.hash == hash && text(entry.name, entry.name_bytes) == name) return entry.ino;
   }
+}
+
+Ino Tree::lookup(Ino directory, std::string_view name) const {
+  CHECK(directory != no_ino && directory <= image_->inodes.size());
+  return image_->lookup(directory, name);
 }
 
 uint32_t Tree::entry_count(Ino directory) const {

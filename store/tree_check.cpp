@@ -53,6 +53,25 @@ const char* check_extents(const Image& image, const TreeInodeRecord& inode) {
   return nullptr;
 }
 
+const char* check_slots(const Image& image, const TreeInodeRecord& inode) {
+  const uint32_t mask = (uint32_t{1} << inode.slots_log2) - 1;
+  uint32_t used = 0;
+  for (uint64_t i = 0; i <= mask; ++i) {
+    uint32_t slot = image.slots[inode.slots_first + i];
+    if (slot > inode.count) return "a hash slot out of range";
+    if (slot != 0) ++used;
+  }
+  if (used != inode.count) return "a hash table with too few or too many names";
+  for (uint32_t i = 0; i < inode.count; ++i) {
+    uint32_t at = image.entries[inode.first + i].hash & mask;
+    while (image.slots[inode.slots_first + at] != i + 1) {
+      if (image.slots[inode.slots_first + at] == 0) return "a name that its hash does not find";
+      at = (at + 1) & mask;
+    }
+  }
+  return nullptr;
+}
+
 // `depths`: how far below the root each directory is an entry of another; 0: it is none yet.
 const char* check_directory(const Image& image, uint32_t index, std::vector<uint16_t>& depths) {
   const TreeInodeRecord& inode = image.inodes[index];
@@ -84,13 +103,20 @@ const char* check_directory(const Image& image, uint32_t index, std::vector<uint
       !range_fits(inode.slots_first, uint64_t{1} << inode.slots_log2, image.slots.size())) {
     return "a hash table out of range";
   }
-  uint32_t used = 0;
-  for (uint64_t i = 0; i < (uint64_t{1} << inode.slots_log2); ++i) {
-    uint32_t slot = image.slots[inode.slots_first + i];
-    if (slot > inode.count) return "a hash slot out of range";
-    if (slot != 0) ++used;
+  return check_slots(image, inode);
+}
+
+// What directories list is what they find: the names of files that have several, too.
+const char* check_aliases(const Image& image) {
+  for (uint32_t index = 0; index < image.inodes.size(); ++index) {
+    const TreeInodeRecord& inode = image.inodes[index];
+    for (uint32_t i = 0; i < inode.alias_count; ++i) {
+      const TreeAliasRecord& alias = image.aliases[inode.alias_first + i];
+      std::string_view name = image.text(alias.name, alias.name_bytes);
+      if (image.lookup(alias.directory, name) != index + 1) return "an alias that leads elsewhere";
+    }
   }
-  return used == inode.count ? nullptr : "a hash table with too few or too many names";
+  return nullptr;
 }
 
 const char* check_inode(const Image& image, uint32_t index, std::vector<uint16_t>& depths) {
@@ -186,7 +212,7 @@ const char* check_tree_records(const Tree::Image& image) {
   for (uint32_t i = 0; i < image.inodes.size(); ++i) {
     if (const char* reason = check_inode(image, i, depths)) return reason;
   }
-  return nullptr;
+  return check_aliases(image);
 }
 
 }  // namespace lyr::store

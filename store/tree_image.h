@@ -24,6 +24,7 @@ struct Tree::Image {
   const char* strings = nullptr;
 
   std::string_view text(uint32_t offset, uint32_t size) const { return {strings + offset, size}; }
+  Ino lookup(Ino directory, std::string_view name) const;  // no_ino: absent
 };
 
 ObjectId object_id(const TreeObjectRecord& record);

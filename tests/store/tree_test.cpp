@@ -2,7 +2,11 @@
 #include "store/tree.h"
 
 #include <gtest/gtest.h>
+#include <xxhash.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
 #include <set>
 
 #include "store/tree_format.h"
@@ -223,6 +227,33 @@ TEST(TreeTest, EveryCutAndEveryFlippedBitIsNoticed) {
     ASSERT_FALSE(opened) << "at byte " << i;
     EXPECT_EQ(opened.error().code, EUCLEAN) << i;
   }
+}
+
+// Makes the checksum fit again.
+std::vector<std::byte> sealed(std::vector<std::byte> image) {
+  auto summed = std::span(image).subspan(tree_checksum_from);
+  uint64_t checksum = XXH3_64bits(summed.data(), summed.size());
+  std::memcpy(image.data() + offsetof(TreeHeader, checksum), &checksum, sizeof checksum);
+  return image;
+}
+
+TEST(TreeTest, ANameThatIsListedButNotFoundIsNoticed) {
+  LayerTreeBuilder builder;
+  for (const char* name : {"a", "b", "c"}) must(builder.add_file(name, attr_of(0644), 0, {}));
+  must(builder.add_hard_link("z", "a"));
+  const std::vector<std::byte> image = must(builder.finish());
+  must(tree_from(image));
+  TreeHeader header;
+  std::memcpy(&header, image.data(), sizeof header);
+  // One slot over the others: each name's place is taken by another's.
+  auto turned = image;
+  auto* slots = turned.data() + header.slots.offset;
+  std::rotate(slots, slots + sizeof(uint32_t), slots + header.slots.count * sizeof(uint32_t));
+  EXPECT_EQ(tree_from(sealed(turned)).error().code, EUCLEAN);
+  auto other = image;
+  std::byte& name = other[header.aliases.offset + offsetof(TreeAliasRecord, name)];
+  name ^= std::byte{1};  // now the next letter of the strings
+  EXPECT_EQ(tree_from(sealed(other)).error().code, EUCLEAN);
 }
 
 }  // namespace
