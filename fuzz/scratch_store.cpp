@@ -3,15 +3,14 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
+#include <string>
 
 #include "base/check.h"
-#include "base/sys_file.h"
 
 namespace lyr::fuzz {
 namespace {
 
-constexpr unsigned runs_between_collections = 256;
+constexpr unsigned runs_between_collections = 64;
 
 store::Store open_store(const std::string& directory) {
   Digest::of("");  // OpenSSL reads its configuration when it is first asked: outside of the fence
@@ -21,18 +20,6 @@ store::Store open_store(const std::string& directory) {
 }
 
 }  // namespace
-
-ScratchDirectory::ScratchDirectory() {
-  path_ = sys::is_writable("/dev/shm") ? "/dev/shm/lyr-fuzz-XXXXXX" : "/tmp/lyr-fuzz-XXXXXX";
-  CHECK(::mkdtemp(path_.data()) != nullptr);
-  auto opened = sys::open(path_.c_str(), O_RDONLY | O_DIRECTORY);
-  CHECK(opened.has_value());
-  fd_ = std::move(*opened);
-}
-
-ScratchDirectory::~ScratchDirectory() {
-  static_cast<void>(sys::remove_all_at(sys::cwd(), path_.c_str()));
-}
 
 ScratchStore::ScratchStore()
     : store_(open_store(directory_.path() + "/store")), fence_(directory_.fd()) {}

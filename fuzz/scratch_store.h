@@ -3,29 +3,12 @@
 // targets that put something into it in every run, and want hundreds of runs a second.
 #pragma once
 
-#include <string>
-
-#include "base/fd.h"
 #include "base/result.h"
 #include "fuzz/fence.h"
+#include "fuzz/scratch_directory.h"
 #include "store/store.h"
 
 namespace lyr::fuzz {
-
-// A directory that is gone when the program ends.
-class ScratchDirectory {
- public:
-  ScratchDirectory();
-  ScratchDirectory(const ScratchDirectory&) = delete;
-  ScratchDirectory& operator=(const ScratchDirectory&) = delete;
-  ~ScratchDirectory();
-  const std::string& path() const { return path_; }
-  const Fd& fd() const { return fd_; }
-
- private:
-  std::string path_;
-  Fd fd_;
-};
 
 class ScratchStore {
  public:
