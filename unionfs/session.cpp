@@ -386,6 +386,7 @@ Result<> serve(Fd fuse_device, Options options) {
   state.instance = TRY(Union::open(std::move(options)));
   std::unique_ptr<struct fuse_session, FreeSession> session(
       fuse_session_new(&args, &ops, sizeof ops, &state));
+  fuse_opt_free_args(&args);  // libfuse has made copies of its own
   if (session == nullptr) return fail(EIO, "fuse_session_new");
   Fd device = TRY(sys::dup(fuse_device));
   // It is mounted already: libfuse takes over the descriptor by this name, and closes it.
