@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A directory that is gone when the program ends; in memory where there is such a file system.
+// A directory that is gone when the program ends: in memory where there is such a file system, and
+// on one that has extended attributes.
 #pragma once
 
 #include <cstdlib>
@@ -14,11 +15,18 @@ namespace lyr::fuzz {
 class ScratchDirectory {
  public:
   ScratchDirectory() {
-    path_ = sys::is_writable("/dev/shm") ? "/dev/shm/lyr-fuzz-XXXXXX" : "/tmp/lyr-fuzz-XXXXXX";
-    CHECK(::mkdtemp(path_.data()) != nullptr);
-    auto opened = sys::open(path_.c_str(), O_RDONLY | O_DIRECTORY);
-    CHECK(opened.has_value());
-    fd_ = std::move(*opened);
+    for (const char* base : {"/dev/shm", "/tmp"}) {
+      path_ = std::string(base) + "/lyr-fuzz-XXXXXX";
+      if (!sys::is_writable(base)) continue;
+      CHECK(::mkdtemp(path_.data()) != nullptr);
+      auto opened = sys::open(path_.c_str(), O_RDONLY | O_DIRECTORY);
+      CHECK(opened.has_value());
+      fd_ = std::move(*opened);
+      // In memory there are such only since Linux 6.6.
+      if (sys::set_xattr(fd_, "user.probe", "y")) break;
+      CHECK(sys::remove_all_at(sys::cwd(), path_.c_str()).has_value());
+    }
+    CHECK(fd_.valid() && sys::remove_xattr(fd_, "user.probe").has_value());
   }
   ScratchDirectory(const ScratchDirectory&) = delete;
   ScratchDirectory& operator=(const ScratchDirectory&) = delete;

@@ -14,6 +14,7 @@ class ScratchStore {
  public:
   ScratchStore();
   store::Store& store() { return store_; }
+  const Fd& directory() const { return directory_.fd(); }  // the store is in it
   // Where all that is done with the store has to be done.
   Fence& fence() { return fence_; }
   // To be called after each run, when nothing must be visible any more. Now and then it collects,
