@@ -22,6 +22,7 @@
 
 #include "base/check.h"
 #include "base/sys_file.h"
+#include "fuzz/bytes.h"
 #include "fuzz/fuse_client.h"
 #include "fuzz/scratch_store.h"
 #include "unionfs/unionfs.h"
@@ -29,47 +30,13 @@
 namespace {
 
 using namespace lyr;
+using fuzz::Bytes;
 using fuzz::bytes_of_struct;
 
 constexpr int requests_max = 200;
 
-class Bytes {
- public:
-  explicit Bytes(std::string_view data) : rest_(data) {}
-  bool empty() const { return rest_.empty(); }
-  uint8_t byte() { return static_cast<uint8_t>(number<uint8_t>()); }
-  uint16_t word() { return number<uint16_t>(); }
-  // Small, or any.
-  uint64_t size() { return byte() % 8 != 0 ? word() : number<uint64_t>(); }
-  // A server that is not root, not even of a user namespace, cannot reach what has no permissions.
-  uint32_t mode() { return (word() & 07777u) | (::geteuid() == 0 ? 0 : 0700); }
-  // As the kernel lets names pass: no slash, no NUL, not empty, not a dot or two.
-  std::string name() {
-    static constexpr const char* known[] = {"a", "d", "e",     "f",    "h",     "l",
-                                            "n", "m", ".wh.a", "deep", "empty", ".wh..wh..opq"};
-    uint8_t choice = byte();
-    if (choice % 16 < std::size(known)) return known[choice % 16];
-    std::string text(rest_.substr(0, choice % 16 == 15 ? 255 : choice / 16));
-    rest_.remove_prefix(text.size());
-    std::erase_if(text, [](char c) { return c == '/' || c == '\0'; });
-    return text.empty() || text == "." || text == ".." ? "x" : text;
-  }
-  std::string content(size_t most) {
-    std::string text(rest_.substr(0, std::min<size_t>(most, byte())));
-    rest_.remove_prefix(text.size());
-    return text;
-  }
-
- private:
-  template <class T>
-  T number() {
-    T value{};
-    std::memcpy(&value, rest_.data(), std::min(sizeof value, rest_.size()));
-    rest_.remove_prefix(std::min(sizeof value, rest_.size()));
-    return value;
-  }
-  std::string_view rest_;
-};
+// A server that is not root, not even of a user namespace, cannot reach what has no permissions.
+uint32_t mode_of(Bytes& bytes) { return (bytes.word() & 07777u) | (::geteuid() == 0 ? 0 : 0700); }
 
 std::string xattr_name(Bytes& bytes) {
   static constexpr const char* names[] = {"user.a",
@@ -101,7 +68,7 @@ std::string setattr(Bytes& bytes, const Client&) {
   fuse_setattr_in body{};
   body.valid = bytes.word() & ~(FATTR_FH | FATTR_LOCKOWNER);
   body.size = bytes.size() % (1 << 20);
-  body.mode = bytes.mode();
+  body.mode = mode_of(bytes);
   body.uid = bytes.word();
   body.gid = bytes.byte();
   body.atime = body.mtime = bytes.size();
@@ -113,13 +80,13 @@ std::string mknod(Bytes& bytes, const Client&) {
                                        S_IFCHR, S_IFBLK, S_IFSOCK, S_IFREG};
   fuse_mknod_in body{};
   body.mode = types[bytes.byte() % std::size(types)];
-  body.mode |= bytes.mode();
+  body.mode |= mode_of(bytes);
   body.rdev = bytes.byte();
   return bytes_of_struct(body) + bytes.name() + '\0';
 }
 std::string mkdir(Bytes& bytes, const Client&) {
   fuse_mkdir_in body{};
-  body.mode = bytes.mode();
+  body.mode = mode_of(bytes);
   return bytes_of_struct(body) + bytes.name() + '\0';
 }
 std::string symlink(Bytes& bytes, const Client&) {
@@ -197,7 +164,7 @@ std::string copy_range(Bytes& bytes, const Client& client) {
 }
 std::string tmpfile(Bytes& bytes, const Client&) {
   fuse_create_in body{};
-  body.mode = S_IFREG | bytes.mode();
+  body.mode = S_IFREG | mode_of(bytes);
   body.flags = O_RDWR;
   return bytes_of_struct(body) + "#1" + '\0';
 }
