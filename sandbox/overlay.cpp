@@ -18,9 +18,6 @@
 namespace lyr::sandbox {
 namespace {
 
-// A descriptor as the path that mount options want; they have taken descriptors since Linux 6.13.
-std::string path_of(const Fd& fd) { return "/proc/self/fd/" + std::to_string(fd.get()); }
-
 Failure refused(const Error& error) { return fail(error.code, "overlay", describe(error)); }
 
 Result<Fd> make_apart(const Fd& image, const Fd& changes, const Apart& apart) {
@@ -46,9 +43,9 @@ static Result<Fd> try_overlay(const Fd& image, const Fd& changes, OverlayRights 
   Fd work = TRY(sys::open_at(changes, "work", as_path));
   Fd context = TRY(sys::fsopen("overlay"));
   TRY(sys::fsconfig_string(context, "source", "lyr"));
-  TRY(sys::fsconfig_string(context, "lowerdir", path_of(image).c_str()));
-  TRY(sys::fsconfig_string(context, "upperdir", path_of(upper).c_str()));
-  TRY(sys::fsconfig_string(context, "workdir", path_of(work).c_str()));
+  TRY(sys::fsconfig_string(context, "lowerdir", sys::path_of(image).c_str()));
+  TRY(sys::fsconfig_string(context, "upperdir", sys::path_of(upper).c_str()));
+  TRY(sys::fsconfig_string(context, "workdir", sys::path_of(work).c_str()));
   TRY(sys::fsconfig_string(context, "xino", "on"));
   // A copy is a whole one, under one name: whatever reads the upper later needs no more than it.
   TRY(sys::fsconfig_string(context, "metacopy", "off"));
@@ -61,7 +58,8 @@ static Result<Fd> try_overlay(const Fd& image, const Fd& changes, OverlayRights 
   if (!durable) TRY(sys::fsconfig_flag(context, "volatile"));
   TRY(sys::fsconfig_create(context));
   // The overlay has copies of its own. The last one attached lies on the one before.
-  for (const Fd* layer : {&changes, &image}) TRY(sys::umount(path_of(*layer).c_str(), MNT_DETACH));
+  for (const Fd* layer : {&changes, &image})
+    TRY(sys::umount(sys::path_of(*layer).c_str(), MNT_DETACH));
   return sys::fsmount(context, MOUNT_ATTR_NODEV);
 }
 

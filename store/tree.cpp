@@ -151,6 +151,8 @@ TreeAlias Tree::alias(Ino ino, uint32_t index) const {
   return {alias.directory, image_->text(alias.name, alias.name_bytes)};
 }
 
+bool Tree::has_xattrs() const { return !image_->xattrs.empty(); }
+
 uint64_t Tree::content_bytes() const { return image_->header->content_bytes; }
 
 }  // namespace lyr::store

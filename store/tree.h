@@ -83,6 +83,7 @@ class Tree {
   std::string_view symlink_target(Ino ino) const;
   uint32_t xattr_count(Ino ino) const;
   TreeXattr xattr(Ino ino, uint32_t index) const;
+  bool has_xattrs() const;  // of any inode
 
   // Sorted by file_offset, not overlapping.
   uint32_t extent_count(Ino ino) const;

@@ -277,7 +277,7 @@ void op_readdirplus(fuse_req_t request, fuse_ino_t node, size_t size, off_t offs
 }
 
 // What is left out is answered ENOSYS, and not asked again.
-struct fuse_lowlevel_ops operations() {
+struct fuse_lowlevel_ops operations(const store::Tree& tree) {
   struct fuse_lowlevel_ops ops{};
   ops.init = op_init;
   ops.lookup = op_lookup;
@@ -290,7 +290,8 @@ struct fuse_lowlevel_ops operations() {
   ops.flush = op_not_here;
   ops.read = op_read;
   ops.statfs = op_statfs;
-  ops.getxattr = op_getxattr;
+  // overlayfs looks at each file for a mark of its own, until it hears that there are none at all.
+  if (tree.has_xattrs()) ops.getxattr = op_getxattr;
   ops.listxattr = op_listxattr;
   ops.lseek = op_lseek;
   ops.readdir = op_readdir;
@@ -306,7 +307,7 @@ struct FreeSession {
 
 Result<> serve_image(Fd fuse_device, const ImageOptions& options) {
   Image image{lower_from_tree(options.store, options.tree), options, options.tree.inode_count()};
-  struct fuse_lowlevel_ops ops = operations();
+  struct fuse_lowlevel_ops ops = operations(options.tree);
   std::array<char*, 1> arguments{const_cast<char*>("lyr")};
   struct fuse_args args = FUSE_ARGS_INIT(1, arguments.data());
   std::unique_ptr<struct fuse_session, FreeSession> session(

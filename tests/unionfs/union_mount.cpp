@@ -229,7 +229,7 @@ void UnionMount::mount() {
   Fd device = must(sys::open("/dev/fuse", O_RDWR), "/dev/fuse");
   std::string options = "fd=" + std::to_string(device.get()) +
                         ",rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions";
-  const std::string& target = settings_.hybrid ? image_ : path_;
+  const std::string& target = served();
   must(sys::mount("lyr", target.c_str(), "fuse", MS_NODEV, options.c_str()), "mount");
   auto child = must(sys::clone_process(), "fork");
   if (child.pid == 0) {
@@ -270,6 +270,13 @@ Links links_compared(Below below) {
 
 UnionMount::Settings settings_for(Below below) {
   return {.plain_lower = below == Below::directories, .hybrid = below == Below::overlayfs};
+}
+
+void UnionMount::empty_upper() {
+  for (const std::string& directory : {upper_, work_}) {
+    fs::remove_all(directory);
+    fs::create_directories(directory);
+  }
 }
 
 void UnionMount::remount() {

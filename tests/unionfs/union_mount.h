@@ -45,6 +45,8 @@ class UnionMount {
 
   const std::string& path() const { return path_; }
   const std::string& upper() const { return upper_; }
+  // Where the server's own file system is seen: the image's, if overlayfs stands on it.
+  const std::string& served() const { return settings_.hybrid ? image_ : path_; }
   const std::string& store_path() const { return store_path_; }
   const Digest& chain_id() const { return chain_id_; }  // of the image
   // What the servers of this mount were asked so far.
@@ -54,6 +56,8 @@ class UnionMount {
   void remount();
   void mount();
   void unmount();
+  // While it is not mounted: as if nothing had been changed.
+  void empty_upper();
 
  private:
   void prepare();
