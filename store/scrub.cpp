@@ -137,6 +137,16 @@ void Scrub::find_whole() {
   }
 }
 
+bool Scrub::is_whole_now(const BadFrame& frame) const {
+  auto pack = state_.objects->packs().open(frame.pack);
+  auto header = pack ? (*pack)->header(frame.offset) : fail(ENOENT, "pack");
+  if (!header) return false;
+  std::vector<std::byte> raw(header->raw_bytes);
+  if (!(*pack)->read_object(frame.offset, *header, raw)) return false;
+  ObjectId object = ObjectId::of(raw);
+  return key_of(object) == frame.key && std::ranges::equal(header->sha256, object.sha256.bytes);
+}
+
 bool Scrub::has_whole(const ObjectId& object) const {
   auto [from, to] = whole_.equal_range(key_of(object));
   return std::any_of(from, to, [&](const auto& copy) {
@@ -221,13 +231,14 @@ void Scrub::name_bad() {
 
 // A damaged frame goes when its object has another copy, or is needed by nobody; its pack's other
 // frames are not touched. That the object can be read is not enough: perhaps the frame is whole,
-// and the disk only failed to give it a moment ago.
+// and the disk only failed to give it a moment ago. Then an import may even have built on it since.
 Result<> Scrub::drop_spoiled(const Leases& leases) {
   std::map<PackNumber, DroppedFrames> dropped;
   std::vector<BadFrame> kept;
   for (const BadFrame& bad : bad_) {
     bool leased = dropped.contains(bad.pack) || TRY(leases.take(bad.pack));
-    if (!leased || lost_.contains(bad.key) || sole_.contains(bad.key)) {
+    bool needed = lost_.contains(bad.key) || sole_.contains(bad.key);
+    if (!leased || needed || is_whole_now(bad)) {
       kept.push_back(bad);
       continue;
     }

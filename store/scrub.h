@@ -46,6 +46,7 @@ class Scrub {
   Result<> check_trees();
   void find_whole();
   bool has_whole(const ObjectId& object) const;
+  bool is_whole_now(const BadFrame& frame) const;
   void name_bad();
   Result<> mend();
   Result<> drop_spoiled(const Leases& leases);
