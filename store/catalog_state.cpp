@@ -76,13 +76,16 @@ Result<std::shared_ptr<Catalog::State>> Catalog::State::open(const std::string& 
   std::string path = directory + "/" + file_name;
   std::scoped_lock lock(mutex);
   std::erase_if(*opened, [](const auto& entry) { return entry.second.expired(); });
-  if (auto status = sys::stat_at(sys::cwd(), path.c_str())) {
-    auto found = opened->find({status->st_dev, status->st_ino});
+  auto present = sys::stat_at(sys::cwd(), path.c_str());
+  if (present) {
+    auto found = opened->find({present->st_dev, present->st_ino});
     auto state = found == opened->end() ? nullptr : found->second.lock();
     if (state != nullptr) return state;
+  } else if (present.error().code == ENOENT) {
+    TRY(make_file(directory));
+  } else {
+    return about(Result<std::shared_ptr<State>>(std::unexpected(std::move(present).error())), path);
   }
-  bool present = TRY(about(sys::exists_at(sys::cwd(), path.c_str()), path));
-  if (!present) TRY(make_file(directory));
   auto state = std::make_shared<State>(path);
   {
     std::scoped_lock state_lock(state->mutex_);
