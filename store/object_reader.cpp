@@ -17,6 +17,11 @@ bool same_object(const FrameHeader& header, const ObjectId& object) {
   return std::memcmp(header.sha256, object.sha256.bytes.data(), sizeof header.sha256) == 0;
 }
 
+// Not the pack's fault: an index without it would be believed from then on.
+bool is_ours(const Error& error) {
+  return error.code == EMFILE || error.code == ENFILE || error.code == ENOMEM;
+}
+
 }  // namespace
 
 std::optional<Located> ObjectReader::known(const ObjectId& object) {
@@ -175,6 +180,7 @@ Result<std::vector<IndexEntry>> ObjectReader::entries_since(uint64_t sequence) {
   for (const PackRecord& record : records) {
     if (record.sequence <= sequence) continue;
     auto reader = PackReader::open(packs_.directory(), record.number, record.bytes);
+    if (!reader && is_ours(reader.error())) return std::unexpected(std::move(reader).error());
     if (!reader) continue;  // its objects are lost, all others need not be
     auto listed = reader->footer();
     if (!listed) listed = reader->scan();
