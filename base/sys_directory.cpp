@@ -183,4 +183,21 @@ Result<Mapping> Mapping::shared(const Fd& fd, size_t bytes) {
   return Mapping(data, bytes);
 }
 
+Result<Mapping> Mapping::anonymous(size_t bytes) {
+  void* data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (data == MAP_FAILED) return fail_map();
+  return Mapping(static_cast<std::byte*>(data), bytes);
+}
+
+Result<> populate(std::span<std::byte> memory) {
+  constexpr int populate_write = 23;  // MADV_POPULATE_WRITE, where the C library has no name for it
+  auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  uintptr_t begin = reinterpret_cast<uintptr_t>(memory.data()) / page * page;
+  uintptr_t end = reinterpret_cast<uintptr_t>(memory.data() + memory.size());
+  if (::madvise(reinterpret_cast<void*>(begin), end - begin, populate_write) == -1)
+    return fail_errno("madvise");
+  return {};
+}
+
 }  // namespace lyr::sys

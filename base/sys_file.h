@@ -153,6 +153,8 @@ class Mapping {
 
   static Result<Mapping> read_only(const Fd& fd, size_t bytes);
   static Result<Mapping> shared(const Fd& fd, size_t bytes);
+  // Of no file: zeros, and the same memory for children. Takes up room where it is touched.
+  static Result<Mapping> anonymous(size_t bytes);
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   std::span<std::byte> mutable_bytes() { return {data_, size_}; }
@@ -162,5 +164,8 @@ class Mapping {
   std::byte* data_ = nullptr;
   size_t size_ = 0;
 };
+
+// Has the kernel give memory its pages now (Linux 5.14), instead of when it is first written to.
+Result<> populate(std::span<std::byte> memory);
 
 }  // namespace lyr::sys

@@ -43,7 +43,7 @@ Result<> send_message(const Fd& socket, std::span<const std::byte> data, std::sp
   return {};
 }
 
-Result<Message> receive_message(const Fd& socket, size_t bytes_max) {
+static Result<Message> receive(const Fd& socket, size_t bytes_max, int flags) {
   // Not zeroed: a short message touches one page, however long it might have been.
   auto buffer = std::make_unique_for_overwrite<std::byte[]>(bytes_max);
   struct iovec vector{buffer.get(), bytes_max};
@@ -55,7 +55,7 @@ Result<Message> receive_message(const Fd& socket, size_t bytes_max) {
   message.msg_controllen = sizeof control;
   ssize_t got = -1;
   do {
-    got = ::recvmsg(socket.get(), &message, MSG_CMSG_CLOEXEC);
+    got = ::recvmsg(socket.get(), &message, MSG_CMSG_CLOEXEC | flags);
   } while (got == -1 && errno == EINTR);
   if (got == -1) return fail_errno("recvmsg");
   Message received;
@@ -71,6 +71,14 @@ Result<Message> receive_message(const Fd& socket, size_t bytes_max) {
   if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return fail(EMSGSIZE, "recvmsg");
   received.data.assign(buffer.get(), buffer.get() + got);
   return received;
+}
+
+Result<Message> receive_message(const Fd& socket, size_t bytes_max) {
+  return receive(socket, bytes_max, 0);
+}
+
+Result<Message> peek_message(const Fd& socket, size_t bytes_max) {
+  return receive(socket, bytes_max, MSG_PEEK);
 }
 
 }  // namespace lyr::sys

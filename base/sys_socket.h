@@ -29,5 +29,7 @@ struct Message {
   std::vector<Fd> fds;
 };
 Result<Message> receive_message(const Fd& socket, size_t bytes_max);
+// The same message comes again, with copies of its descriptors.
+Result<Message> peek_message(const Fd& socket, size_t bytes_max);
 
 }  // namespace lyr::sys

@@ -131,6 +131,7 @@ Result<> Union::place_copy(Node& node, Temporary copy, const std::vector<Link>& 
     Fd fd = TRY(sys::open_at(copy.work(), copy.name(), O_PATH | O_NOFOLLOW));
     node.held = std::make_shared<const Fd>(std::move(fd));
     ++held_count_;
+    nodes_.hold(node, node.held.get());
     return {};
   }
   size_t given = 0;
@@ -138,6 +139,7 @@ Result<> Union::place_copy(Node& node, Temporary copy, const std::vector<Link>& 
     TRY(load(*name.parent));
     auto fd = TRY(directory_fd(*name.parent));
     auto before = TRY(sys::stat(*fd));
+    KeptTime kept(ledger_, name.parent->id, before.st_mtim);
     bool last = given + 1 == names.size();
     TRY(last ? sys::rename_at(copy.work(), copy.name(), *fd, name.name.c_str())
              : sys::link_at(copy.work(), copy.name(), *fd, name.name.c_str()));
@@ -170,6 +172,7 @@ Result<> Union::copy_up(Node& node, bool with_content) {
   for (const Link& name : names) TRY(copy_up_directory(*name.parent));
   Temporary copy = TRY(build_copy(node, with_content));
   auto status = TRY(sys::stat_at(copy.work(), copy.name()));
+  KeptCopy kept(names.size() > 1 ? ledger_ : nullptr, node.id, status.st_ino);
   TRY(place_copy(node, std::move(copy), names));
   node.in_upper = true;
   auto xattrs = lower_->xattr_names(node.lower);
@@ -190,10 +193,13 @@ Result<> Union::copy_up_directory(Node& directory) {
   TRY(copy_up_directory(*link.parent));
   TRY(load(directory));
   Temporary copy = TRY(build_copy(directory, true));
+  auto status = TRY(sys::stat_at(copy.work(), copy.name()));
   TRY(place_copy(directory, std::move(copy), {link}));
   directory.in_upper = true;
+  directory.upper_ino = status.st_ino;
   auto xattrs = lower_->xattr_names(directory.lower);
   directory.no_xattrs = xattrs && xattrs->empty();
+  nodes_.index(directory);
   return {};
 }
 

@@ -23,6 +23,7 @@ void Union::remember_fd(Node& node, bool data) {
       if (open_fds_[i].second) {
         old->data.reset();
       } else if (old->type == S_IFDIR && !old->links.empty()) {
+        if (old->record != Ledger::nowhere) nodes_.hold(*old, nullptr);
         old->held.reset();
       }
     }

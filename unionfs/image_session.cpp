@@ -318,7 +318,7 @@ Result<> serve_image(Fd fuse_device, const ImageOptions& options) {
   std::string mountpoint = "/dev/fd/" + std::to_string(fuse_device.release());
   if (fuse_session_mount(session.get(), mountpoint.c_str()) != 0)
     return fail(EIO, "fuse_session_mount");
-  auto ended = loop(session.get(), device, options.threads, options.counts);
+  auto ended = loop(session.get(), {device, options.threads, options.counts, options.ledger});
   fuse_session_unmount(session.get());
   return ended;
 }

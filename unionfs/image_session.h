@@ -18,6 +18,7 @@ struct ImageOptions {
   Ids ids;                          // on disk: as the image says; shown: to the mount's namespace
   int threads = 1;                  // that read requests; 1..64
   RequestCounts* counts = nullptr;  // as in Options
+  Ledger* ledger = nullptr;         // as in Options
 };
 
 // Serves a FUSE connection as serve() does. Blocks.

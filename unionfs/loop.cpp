@@ -6,25 +6,26 @@
 #define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 17)
 #include <fuse_lowlevel.h>
 #include <linux/fuse.h>
+#include <malloc.h>
 #include <poll.h>
 
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <thread>
 #include <vector>
 
 #include "base/sys_event.h"
+#include "base/sys_file.h"
 #include "unionfs/busy_wait.h"
+#include "unionfs/ledger.h"
 
 namespace lyr::unionfs {
 namespace {
 
-void count(RequestCounts& counts, const struct fuse_buf& request) {
-  struct fuse_in_header header{};
-  if (request.size < sizeof header) return;
-  std::memcpy(&header, request.mem, sizeof header);
+void count(RequestCounts& counts, const struct fuse_in_header& header) {
   size_t opcode = header.opcode < RequestCounts::opcodes ? header.opcode : 0;
   counts.by_opcode[opcode].fetch_add(1, std::memory_order_relaxed);
 }
@@ -75,35 +76,112 @@ class Reader {
   BusyWait wait_;
 };
 
-// 0, or the errno value that ended it.
-int work(struct fuse_session* session, const Fd& device, RequestCounts* counts, bool alone) {
-  Reader reader(session, device, alone);
+// What the session was opened with, for a server that came after that. The kernel takes no answer
+// to it any more, which libfuse does not mind.
+void open_again(struct fuse_session* session, std::span<const std::byte> init) {
+  std::vector<std::byte> copy(init.begin(), init.end());
   struct fuse_buf request{};
-  int got = 0;
-  while (fuse_session_exited(session) == 0) {
-    got = reader.receive(request);
-    if (got == -EINTR) continue;
-    if (got <= 0) break;
-    if (counts != nullptr) count(*counts, request);
-    fuse_session_process_buf(session, &request);
-    reader.answered();
-  }
-  std::free(request.mem);
-  return got < 0 ? -got : 0;
+  request.mem = copy.data();
+  request.size = copy.size();
+  fuse_session_process_buf(session, &request);
 }
+
+// Has the kernel send again what was read from the device but not answered. ENOTRECOVERABLE: it
+// cannot, before Linux 6.9.
+Result<> ask_again(const Fd& device) {
+  constexpr int resend = 7;  // FUSE_NOTIFY_RESEND, which older headers lack
+  struct fuse_out_header message{};
+  message.len = sizeof message;
+  message.error = resend;
+  auto sent = sys::write_all(device, std::as_bytes(std::span(&message, 1)));
+  if (!sent && sent.error().code == EINVAL) return fail(ENOTRECOVERABLE, "FUSE_NOTIFY_RESEND");
+  return sent;
+}
+
+// One of the threads that serve.
+class Worker {
+ public:
+  Worker(struct fuse_session* session, const Loop& settings, unsigned thread)
+      : session_(session),
+        settings_(settings),
+        reader_(session, settings.device, settings.threads == 1),
+        opened_(thread != 0) {
+    current_request.thread = thread;
+  }
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  ~Worker() { std::free(request_.mem); }
+
+  // One request. False: there are no more.
+  bool serve() {
+    if (fuse_session_exited(session_) != 0) return false;
+    do {
+      got_ = reader_.receive(request_);
+    } while (got_ == -EINTR);
+    if (got_ <= 0) return false;
+    note();
+    fuse_session_process_buf(session_, &request_);
+    reader_.answered();
+    return true;
+  }
+  // 0, or the errno value that ended it.
+  int ended() const { return got_ < 0 ? -got_ : 0; }
+
+ private:
+  void note() {
+    struct fuse_in_header header{};
+    if (request_.size < sizeof header) return;
+    std::memcpy(&header, request_.mem, sizeof header);
+    if (settings_.counts != nullptr) count(*settings_.counts, header);
+    if (settings_.ledger == nullptr) return;
+    current_request.unique = header.unique & ~sent_again;
+    current_request.again = (header.unique & sent_again) != 0;
+    if (!populated_) populate();
+    if (opened_) return;
+    opened_ = true;
+    auto init = settings_.ledger->init();
+    if (header.opcode == FUSE_INIT) {
+      settings_.ledger->keep_init({static_cast<const std::byte*>(request_.mem), request_.size});
+    } else if (!init.empty()) {
+      open_again(session_, init);
+    }
+  }
+  // The kernel gives up a request (EIO) when who reads it is killed just as it needs new pages for
+  // it. So it never does.
+  void populate() {
+    size_t bytes = ::malloc_usable_size(request_.mem);
+    static_cast<void>(sys::populate({static_cast<std::byte*>(request_.mem), bytes}));
+    populated_ = true;
+  }
+
+  struct fuse_session* session_;
+  const Loop& settings_;
+  Reader reader_;
+  struct fuse_buf request_{};
+  bool opened_;  // the session, which the first request does
+  bool populated_ = false;
+  int got_ = 0;
+};
 
 }  // namespace
 
-Result<> loop(struct fuse_session* session, const Fd& device, int threads, RequestCounts* counts) {
-  int ended = 0;
-  {
-    std::vector<std::jthread> others;
-    for (int i = 1; i < threads; ++i) {
-      others.emplace_back([&] { static_cast<void>(work(session, device, counts, false)); });
-    }
-    ended = work(session, device, counts, threads == 1);
+Result<> loop(struct fuse_session* session, const Loop& settings) {
+  if (settings.ledger != nullptr && settings.ledger->resumed()) {
+    TRY(sys::set_nonblocking(settings.device, false));  // the one before may have left it so
+    TRY(ask_again(settings.device));
   }
-  return ended == 0 ? Result<>() : fail(ended, "read /dev/fuse");
+  Worker first(session, settings, 0);
+  bool more = first.serve();  // this opens the session: until then there is one thread
+  std::vector<std::jthread> others;
+  for (unsigned i = 1; i < static_cast<unsigned>(settings.threads); ++i) {
+    others.emplace_back([session, &settings, i] {
+      Worker worker(session, settings, i);
+      while (worker.serve()) continue;
+    });
+  }
+  while (more) more = first.serve();
+  others.clear();
+  return first.ended() == 0 ? Result<>() : fail(first.ended(), "read /dev/fuse");
 }
 
 }  // namespace lyr::unionfs

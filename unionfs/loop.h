@@ -10,10 +10,16 @@ struct fuse_session;
 
 namespace lyr::unionfs {
 
-// Blocks until the session is unmounted or aborted. `counts` may be null. Every request read from
-// the device is counted before it is answered, those that libfuse answers by itself among them.
-// `device`: the one the session reads. A single thread looks for requests before it sleeps, see
-// unionfs/busy_wait.h.
-Result<> loop(struct fuse_session* session, const Fd& device, int threads, RequestCounts* counts);
+struct Loop {
+  const Fd& device;  // the one the session reads
+  int threads = 1;
+  RequestCounts* counts = nullptr;
+  Ledger* ledger = nullptr;  // of a server that may be killed
+};
+// Blocks until the session is unmounted or aborted. Every request read from the device is counted
+// before it is answered, those that libfuse answers by itself among them. A single thread looks for
+// requests before it sleeps, see unionfs/busy_wait.h. ENOTRECOVERABLE: a server before this one was
+// killed, and the kernel cannot send again what that left unanswered.
+Result<> loop(struct fuse_session* session, const Loop& settings);
 
 }  // namespace lyr::unionfs

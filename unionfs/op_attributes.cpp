@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // setattr and extended attributes.
 #include <fcntl.h>
+#include <sys/xattr.h>
 
 #include <algorithm>
 
@@ -33,6 +34,8 @@ Result<Union::Place> Union::place(Node& node) {
   } else if (!node.orphan.empty()) {
     place.directory = upper_.work();
     place.name = node.orphan;
+  } else if (!node.held) {
+    return fail(ESTALE, "place");
   } else {
     // Without a name, and O_PATH: through its descriptor's magic link.
     place.directory = proc_fds_;
@@ -132,7 +135,14 @@ Result<> Union::set_xattr(uint64_t id, const std::string& name, std::string_view
   TRY(copy_up(*node));
   auto fd = TRY(object(*node));
   node->no_xattrs = false;
-  return sys::set_xattr(*fd, name.c_str(), value, flags);
+  if (ledger_ == nullptr || (flags & XATTR_CREATE) == 0)
+    return sys::set_xattr(*fd, name.c_str(), value, flags);
+  if (answered_before()) return sys::set_xattr(*fd, name.c_str(), value);
+  if (sys::get_xattr(*fd, name.c_str())) return fail(EEXIST, "setxattr");
+  Doing setting(ledger_, Intent::Deed::attribute, {});
+  TRY(sys::set_xattr(*fd, name.c_str(), value, flags));
+  setting.done();
+  return {};
 }
 
 Result<> Union::remove_xattr(uint64_t id, const std::string& name) {
@@ -141,13 +151,23 @@ Result<> Union::remove_xattr(uint64_t id, const std::string& name) {
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
   if (node->type == S_IFLNK) return fail(EPERM, "removexattr");
+  if (answered_before()) {
+    auto fd = TRY(object(*node));
+    auto removed = sys::remove_xattr(*fd, name.c_str());
+    return removed || removed.error().code == ENODATA ? Result<>() : std::move(removed);
+  }
   if (!node->in_upper) {
     auto value = TRY(lower_->xattr(node->lower, name));
     if (!value) return fail(ENODATA, "removexattr");
   }
   TRY(copy_up(*node));
   auto fd = TRY(object(*node));
-  return sys::remove_xattr(*fd, name.c_str());
+  if (ledger_ == nullptr) return sys::remove_xattr(*fd, name.c_str());
+  TRY(sys::get_xattr(*fd, name.c_str()));
+  Doing removing(ledger_, Intent::Deed::attribute, {});
+  TRY(sys::remove_xattr(*fd, name.c_str()));
+  removing.done();
+  return {};
 }
 
 }  // namespace lyr::unionfs

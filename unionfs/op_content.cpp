@@ -68,6 +68,7 @@ Result<size_t> Union::write(uint64_t id, uint64_t offset, std::span<const std::b
   }
   std::scoped_lock lock(time_mutex(id));
   auto before = TRY(sys::stat(*to.file));
+  KeptTime kept(ledger_, id, before.st_mtim);
   TRY(sys::pwrite_all(*to.file, data, offset));
   struct timespec times[2] = {{0, UTIME_OMIT}, before.st_mtim};
   TRY(sys::utimens(*to.file, times));

@@ -94,6 +94,7 @@ Result<Found> Union::create(uint64_t parent, std::string_view name, Caller calle
                             Make make) {
   TRY(check_new_name(name));
   std::scoped_lock lock(mutex_);
+  if (auto made = answered_before()) return answer_again(*made);
   Node* directory = TRY(find_directory(parent));
   auto shown = TRY(show(*directory, name));
   if (shown) return fail(EEXIST, "create");
@@ -109,12 +110,15 @@ Result<Found> Union::create(uint64_t parent, std::string_view name, Caller calle
   bool over_whiteout = directory->directory->names.contains(name);
   // A directory over a name that the lower has must not merge with it.
   creation.opaque = over_whiteout && S_ISDIR(mode) && lower_has(*directory, name);
+  Doing creating(ledger_, Intent::Deed::create, {.parent = parent, .name = name});
   auto made = TRY(over_whiteout ? make_over(*fd, text.c_str(), creation, make)
                                 : make_dressed(*fd, text.c_str(), creation, make));
   add_name(*directory, name, false);
   Node& node = adopt(std::move(made));
   nodes_.link(node, *directory, name);
-  return found(node);
+  auto answer = TRY(found(node));
+  creating.done(node.id);
+  return answer;
 }
 
 // A node for what has just been made, of which all is known.
@@ -165,6 +169,7 @@ Result<Found> Union::symlink(uint64_t parent, std::string_view name, const char*
 Result<Found> Union::link(uint64_t id, uint64_t parent, std::string_view name) {
   TRY(check_new_name(name));
   std::scoped_lock lock(mutex_);
+  if (auto linked = answered_before()) return answer_again(*linked);
   Node* node = TRY(find(id));
   Node* directory = TRY(find_directory(parent));
   if (node->type == S_IFDIR) return fail(EPERM, "link");
@@ -176,8 +181,13 @@ Result<Found> Union::link(uint64_t id, uint64_t parent, std::string_view name) {
   auto fd = TRY(directory_fd(*directory));
   auto from = TRY(object(*node));
   std::string text(name);
+  Doing linking(ledger_, Intent::Deed::link, {.node = id, .parent = parent, .name = name});
   if (directory->directory->names.contains(name)) {
-    Temporary made = upper_.temporary();
+    // A file from O_TMPFILE can be linked when it has no name only once (linkat(2)): a server that
+    // comes after this one must not take this one away.
+    bool unnamed = node->links.empty() && node->orphan.empty();
+    Temporary made =
+        unnamed ? Temporary(upper_.work(), Upper::orphan_name(id)) : upper_.temporary();
     TRY(sys::link_fd(*from, made.work(), made.name()));
     TRY(sys::rename_at(made.work(), made.name(), *fd, text.c_str()));
     made.placed();
@@ -187,16 +197,19 @@ Result<Found> Union::link(uint64_t id, uint64_t parent, std::string_view name) {
   add_name(*directory, name, false);
   nodes_.link(*node, *directory, name);
   if (node->held) {  // it had no name, from O_TMPFILE
+    nodes_.hold(*node, nullptr);
     node->held.reset();
     --held_count_;
   }
   Found linked = TRY(found(*node));
+  linking.done(id);
   linked.attr_lasts = false;  // the kernel takes this answer also after one of a later change
   return linked;
 }
 
 Result<Found> Union::tmpfile(uint64_t parent, uint32_t mode, Caller caller) {
   std::scoped_lock lock(mutex_);
+  if (auto made = answered_before()) return answer_again(*made);
   Node* directory = TRY(find_directory(parent));
   TRY(copy_up_directory(*directory));
   auto fd = TRY(directory_fd(*directory));
@@ -210,7 +223,11 @@ Result<Found> Union::tmpfile(uint64_t parent, uint32_t mode, Caller caller) {
   Node& node = adopt({std::move(file), made});
   node.held = node.data;
   ++held_count_;
-  return found(node);
+  nodes_.hold(node, node.held.get());
+  Doing making(ledger_, Intent::Deed::none, {});
+  auto answer = TRY(found(node));
+  making.done(node.id);
+  return answer;
 }
 
 }  // namespace lyr::unionfs

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // readdir: a name keeps its cookie as long as the directory is in use, whatever comes and goes
-// around it. The lower's names have their index, names of the upper alone follow in the order they
-// came.
+// around it. The lower's names have their index, names of the upper alone follow by a hash of them.
 #include "unionfs/union.h"
 
 namespace lyr::unionfs {
@@ -28,7 +27,7 @@ Result<> Union::readdir(uint64_t id, uint64_t cookie, bool attributes,
     entry.found.attr.st_mode = node->type;
     if (attributes) entry.found = describe(*node, TRY(attr(*node)));
     if (!each(entry)) return false;
-    if (attributes) ++node->lookups;
+    if (attributes) nodes_.count(*node);
     return true;
   };
   Node& parent = directory->links.empty() ? *directory : *directory->links.front().parent;

@@ -36,11 +36,19 @@ Result<> Union::exchange(Node& from, std::string_view name, Node& to, std::strin
   auto to_fd = TRY(directory_fd(to));
   std::string old_text(name);
   std::string new_text(new_name);
+  Doing exchanging(ledger_, Intent::Deed::exchange,
+                   {.node = first->id,
+                    .parent = from.id,
+                    .name = name,
+                    .new_parent = to.id,
+                    .new_name = new_name,
+                    .target = second->id});
   TRY(sys::rename_at(*from_fd, old_text.c_str(), *to_fd, new_text.c_str(), RENAME_EXCHANGE));
   nodes_.unlink(*first, from, name);
   nodes_.unlink(*second, to, new_name);
   nodes_.link(*first, to, new_name);
   nodes_.link(*second, from, name);
+  exchanging.done();
   return {};
 }
 
@@ -64,6 +72,13 @@ Result<> Union::move(Node& from, std::string_view name, Node& to, std::string_vi
   bool hide = lower_has(from, name);
   bool in_the_way = to.directory->names.contains(new_name);
   bool directory = node.type == S_IFDIR;
+  Doing moving(ledger_, Intent::Deed::rename,
+               {.node = node.id,
+                .parent = from.id,
+                .name = name,
+                .new_parent = to.id,
+                .new_name = new_name,
+                .target = target == nullptr ? 0 : target->id});
   if (directory && in_the_way) {
     // A directory replaces nothing but an empty directory: what is there (that, or a whiteout)
     // comes to the old place instead. What needs room on the disk comes first.
@@ -99,6 +114,7 @@ Result<> Union::move(Node& from, std::string_view name, Node& to, std::string_vi
   }
   add_name(to, new_name, false);
   nodes_.link(node, to, new_name);
+  moving.done();
   return {};
 }
 
@@ -107,6 +123,7 @@ Result<> Union::rename(uint64_t parent, std::string_view name, uint64_t new_pare
   TRY(check_new_name(new_name));
   if ((flags & ~unsigned{RENAME_NOREPLACE | RENAME_EXCHANGE}) != 0) return fail(EINVAL, "rename");
   std::scoped_lock lock(mutex_);
+  if (answered_before()) return {};
   Node* from = TRY(find_directory(parent));
   Node* to = TRY(find_directory(new_parent));
   Node* node = TRY(child(*from, name));
@@ -127,7 +144,7 @@ Result<> Union::rename(uint64_t parent, std::string_view name, uint64_t new_pare
     if (directory) {
       bool empty = TRY(is_empty(*target));
       if (!empty) return fail(ENOTEMPTY, "rename");
-      if (target->in_upper) TRY(directory_fd(*target));
+      if (target->in_upper) TRY(hold_directory(*target));
     } else {
       TRY(hold(*target));
     }

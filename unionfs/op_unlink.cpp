@@ -23,13 +23,22 @@ Result<> Union::hold(Node& node) {
   if (held_count_ < held_max) {
     node.held = TRY(object(node));
     ++held_count_;
+    nodes_.hold(node, node.held.get());
     return {};
   }
   const Link& link = node.links.front();
   auto parent = TRY(directory_fd(*link.parent));
-  std::string orphan = "o" + std::to_string(node.id);
+  std::string orphan = Upper::orphan_name(node.id);
   TRY(sys::link_at(*parent, link.name.c_str(), *upper_.work(), orphan.c_str()));
   node.orphan = std::move(orphan);
+  return {};
+}
+
+// Before a directory goes: its attributes can still be asked for. Where it stays after all, it is
+// held until its descriptor is let go, see remember_fd.
+Result<> Union::hold_directory(Node& node) {
+  auto fd = TRY(directory_fd(node));
+  nodes_.hold(node, fd.get());
   return {};
 }
 
@@ -83,6 +92,7 @@ Result<> Union::remove_upper(Node& directory, std::string_view name, bool is_dir
 
 Result<> Union::unlink(uint64_t parent, std::string_view name) {
   std::scoped_lock lock(mutex_);
+  if (answered_before()) return {};
   Node* directory = TRY(find_directory(parent));
   Node* node = TRY(child(*directory, name));
   if (node == nullptr) return fail(ENOENT, "unlink");
@@ -90,6 +100,7 @@ Result<> Union::unlink(uint64_t parent, std::string_view name) {
   auto shown = TRY(show(*directory, name));
   TRY(copy_up_directory(*directory));
   doubt(*directory);
+  Doing removal(ledger_, Intent::Deed::remove, {.node = node->id, .parent = parent, .name = name});
   if (shown->in_upper) {
     TRY(hold(*node));
     TRY(remove_upper(*directory, name, false));
@@ -97,11 +108,13 @@ Result<> Union::unlink(uint64_t parent, std::string_view name) {
     TRY(put_whiteout(*directory, name));
   }
   lose_name(*node, *directory, name);
+  removal.done();
   return {};
 }
 
 Result<> Union::rmdir(uint64_t parent, std::string_view name) {
   std::scoped_lock lock(mutex_);
+  if (answered_before()) return {};
   Node* directory = TRY(find_directory(parent));
   Node* node = TRY(child(*directory, name));
   if (node == nullptr) return fail(ENOENT, "rmdir");
@@ -111,14 +124,16 @@ Result<> Union::rmdir(uint64_t parent, std::string_view name) {
   auto shown = TRY(show(*directory, name));
   TRY(copy_up_directory(*directory));
   doubt(*directory);
+  Doing removal(ledger_, Intent::Deed::remove, {.node = node->id, .parent = parent, .name = name});
   if (shown->in_upper) {
-    TRY(directory_fd(*node));  // its attributes can still be asked for
+    TRY(hold_directory(*node));
     TRY(remove_upper(*directory, name, true));
   } else {
     TRY(put_whiteout(*directory, name));
   }
   lose_moved(*node);
   nodes_.unlink(*node, *directory, name);
+  removal.done();
   return {};
 }
 

@@ -376,6 +376,7 @@ struct FreeSession {
 Result<> serve(Fd fuse_device, Options options) {
   int threads = options.threads;
   RequestCounts* counts = options.counts;
+  Ledger* ledger = options.ledger;
   sys::set_umask(0);  // the kernel has applied the caller's
   Served state;
   state.timeout_s = options.timeout_s;
@@ -395,7 +396,7 @@ Result<> serve(Fd fuse_device, Options options) {
     return fail(EIO, "fuse_session_mount");
   state.session = session.get();
   state.seeker.emplace(session.get(), *state.instance);
-  auto ended = loop(session.get(), device, threads, counts);
+  auto ended = loop(session.get(), {device, threads, counts, ledger});
   state.seeker.reset();
   fuse_session_unmount(session.get());
   return ended;

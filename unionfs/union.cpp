@@ -27,7 +27,6 @@ blksize_t listing_bytes(size_t entries) {
 // Of the thread that runs; see Union::ask_for and doubt.
 thread_local uint32_t asker = 0;
 thread_local std::vector<uint64_t> doubted;
-constexpr uint32_t several = UINT32_MAX;
 constexpr int64_t told_ms = 10'000;  // how long an answer may take to reach who asked
 
 bool has_settled(Node& node) {
@@ -46,17 +45,21 @@ Union::Union(std::unique_ptr<Lower> lower, Upper upper, const Options& options)
       redirects_(options.redirects),
       whiteout_files_(options.whiteout_files),
       static_links_(options.static_links),
-      ids_(options.ids) {}
+      ids_(options.ids),
+      ledger_(options.ledger) {}
 
 Result<std::unique_ptr<Union>> Union::open(Options options) {
+  bool resumes = options.ledger != nullptr && options.ledger->resumed();
   Upper upper;
   if (options.upper.valid())
-    upper =
-        TRY(Upper::open(std::move(options.upper), std::move(options.work), options.trusted_xattrs));
+    upper = TRY(Upper::open(std::move(options.upper), std::move(options.work),
+                            options.trusted_xattrs, resumes));
   std::unique_ptr<Union> made(new Union(std::move(options.lower), std::move(upper), options));
   Fd fds = TRY(sys::open("/proc/self/fd", O_PATH | O_DIRECTORY));
   made->proc_fds_ = std::make_shared<const Fd>(std::move(fds));
   TRY(made->open_root(options.dress_root));
+  if (options.ledger != nullptr) made->nodes_.keep(*options.ledger);
+  if (resumes) TRY(made->resume());
   return made;
 }
 
@@ -135,12 +138,16 @@ Result<bool> Union::is_whiteout(const Fd& directory, const std::string& name) {
   return marks.whiteout;
 }
 
+// The cookie of a name is a hash of it: a listing finds its place again in a server that came later
+// and read the names anew. (Of names that collide, one may be listed twice then, or missed.)
 void Union::add_name(Node& directory, std::string_view name, bool whiteout) {
   DirectoryState& state = *directory.directory;
   auto [found, fresh] = state.names.try_emplace(std::string(name));
   found->second.whiteout = whiteout;
   if (!fresh) return;
-  found->second.cookie = ++state.next_cookie;
+  uint64_t cookie = StringHash()(name) >> 2;  // with upper_cookie_base below 2^63
+  while (cookie == 0 || state.order.contains(cookie)) ++cookie;
+  found->second.cookie = cookie;
   state.order.emplace(found->second.cookie, std::string(name));
 }
 
@@ -288,7 +295,7 @@ Found Union::describe(Node& node, const struct stat& attr) {
   if (node.type == S_IFDIR) {
     bool others = node.told_to != 0 && node.told_to != asker;
     // Who has no number here (a process outside of the container) may be anybody.
-    node.told_to = others || asker == 0 ? several : asker;
+    node.told_to = others || asker == 0 ? several_askers : asker;
     node.told_until_ms = sys::now_monotonic_ms() + told_ms;
   }
   return {.node = node.id, .attr = attr, .attr_lasts = lasts};
@@ -296,7 +303,7 @@ Found Union::describe(Node& node, const struct stat& attr) {
 
 Result<Found> Union::found(Node& node) {
   Found found = describe(node, TRY(attr(node)));
-  ++node.lookups;
+  nodes_.count(node);
   return found;
 }
 
@@ -311,11 +318,12 @@ Result<std::optional<Found>> Union::lookup(uint64_t parent, std::string_view nam
 
 void Union::forget(uint64_t id, uint64_t count) {
   std::scoped_lock lock(mutex_);
-  nodes_.forget(id, count, [this](Node& node) {
-    if (node.held && node.type != S_IFDIR) --held_count_;
-    if (!node.orphan.empty())
-      static_cast<void>(sys::unlink_at(*upper_.work(), node.orphan.c_str()));
-  });
+  nodes_.forget(id, count, [this](Node& node) { let_go(node); });
+}
+
+void Union::let_go(Node& node) {
+  if (node.held && node.type != S_IFDIR) --held_count_;
+  if (!node.orphan.empty()) static_cast<void>(sys::unlink_at(*upper_.work(), node.orphan.c_str()));
 }
 
 Result<Found> Union::getattr(uint64_t id) {

@@ -20,6 +20,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "unionfs/doing.h"
 #include "unionfs/node.h"
 #include "unionfs/unionfs.h"
 
@@ -116,6 +117,22 @@ class Union {
   };
   Union(std::unique_ptr<Lower> lower, Upper upper, const Options& options);
 
+  // resume.cpp: what a server that was killed left, made whole.
+  Result<> resume();
+  Result<> sweep_work();
+  Result<> take_held(Node& node, const Record& record);
+  Result<> finish(Slot& slot);
+  Result<> put_back_time(const Timing& timing);
+  Result<> finish_copy(const Copying& copying);
+  Result<> finish_create(const Intent& intent);
+  Result<> finish_link(Intent& intent, bool& done);
+  Result<> finish_remove(const Intent& intent, bool& done);
+  Result<> finish_rename(const Intent& intent, bool& done);
+  Result<bool> upper_is(Node& directory, std::string_view name, uint64_t upper_ino);
+  // What such a server had answered to the request at work: a node, or 0 for no more than success.
+  std::optional<uint64_t> answered_before() const;
+  Result<Found> answer_again(uint64_t node);
+
   // Nodes and names; the lock is held in all below.
   Result<Node*> find(uint64_t id);
   Result<Node*> find_directory(uint64_t id);
@@ -186,6 +203,7 @@ class Union {
   Result<> check_new_name(std::string_view name) const;
   Result<Caller> on_disk(Caller caller) const;
   Result<> hold(Node& node);
+  Result<> hold_directory(Node& node);
   void lose_name(Node& node, Node& directory, std::string_view name);
   Result<> remove_upper(Node& directory, std::string_view name, bool is_directory);
   Result<> put_whiteout(Node& directory, std::string_view name);
@@ -220,6 +238,7 @@ class Union {
   bool whiteout_files_;
   bool static_links_;
   Ids ids_;
+  Ledger* ledger_;     // null: there will be no successor
   SharedFd proc_fds_;  // /proc/self/fd
   // Writes that keep a file's time, and changes of it, take turns; by node id, after mutex_.
   std::array<std::mutex, 64> time_mutexes_;
@@ -231,6 +250,8 @@ class Union {
   std::unordered_map<Ino, Node*> moved_;  // merged directories that were renamed, by the lower's
   bool moved_known_ = false;              // those of earlier mounts are in it too
   void remember_fd(Node& node, bool data);
+  // In `freed` of NodeTable::forget.
+  void let_go(Node& node);
 };
 
 }  // namespace lyr::unionfs

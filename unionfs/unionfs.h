@@ -17,6 +17,8 @@
 
 namespace lyr::unionfs {
 
+class Ledger;
+
 // Where the owner of an upper file is kept. `real`: in the file's own uid and gid (the server may
 // chown to any id of its user namespace). `in_xattr`: in "user.containers.override_stat", since
 // only one id is ours to give; the view then shows every file as owned by 0:0, the one id the
@@ -55,6 +57,8 @@ struct Options {
   bool debug = false;           // libfuse tells of each request on standard error
   int threads = 1;              // that read requests; 1..64
   RequestCounts* counts = nullptr;  // outlives serve(); null: nobody wants to know
+  Ledger* ledger = nullptr;         // of a server that may be killed, see unionfs/keeper.h; only
+                                    // over a tree
 };
 
 // Serves a FUSE connection that someone else mounted (or is about to mount), until it is unmounted

@@ -11,10 +11,10 @@
 namespace lyr::unionfs {
 namespace {
 
-Result<> empty_directory(const Fd& directory) {
+Result<> empty_directory(const Fd& directory, bool keep_orphans) {
   std::vector<std::string> names;
   TRY(sys::read_directory(directory, [&](const sys::DirectoryEntry& entry) {
-    names.emplace_back(entry.name);
+    if (!keep_orphans || entry.name.front() != Upper::orphan_prefix) names.emplace_back(entry.name);
     return true;
   }));
   for (const std::string& name : names) TRY(sys::remove_all_at(directory, name.c_str()));
@@ -23,11 +23,11 @@ Result<> empty_directory(const Fd& directory) {
 
 }  // namespace
 
-Result<Upper> Upper::open(Fd directory, Fd work, bool trusted_xattrs) {
+Result<Upper> Upper::open(Fd directory, Fd work, bool trusted_xattrs, bool keep_orphans) {
   // Read from new descriptors: the given ones may be O_PATH, or have been read from already.
   Fd root = TRY(sys::open_at(directory, ".", O_RDONLY | O_DIRECTORY));
   Fd scratch = TRY(sys::open_at(work, ".", O_RDONLY | O_DIRECTORY));
-  TRY(empty_directory(scratch));
+  TRY(empty_directory(scratch, keep_orphans));
   Upper upper(std::make_shared<const Fd>(std::move(root)),
               std::make_shared<const Fd>(std::move(scratch)));
   upper.format_.trusted = trusted_xattrs;

@@ -39,12 +39,19 @@ class Upper {
   Upper() = default;  // there is none: the union is read-only
   bool present() const { return root_ != nullptr; }
 
-  // Empties `work` and finds out how whiteouts can be made there.
-  static Result<Upper> open(Fd directory, Fd work, bool trusted_xattrs);
+  // Empties `work`, but for `orphans` when they are to be kept, and finds out how whiteouts can be
+  // made there.
+  static Result<Upper> open(Fd directory, Fd work, bool trusted_xattrs, bool keep_orphans = false);
 
   const SharedFd& root() const { return root_; }
   const SharedFd& work() const { return work_; }
   const Format& format() const { return format_; }
+
+  // A name in the work directory for a file that has no other: of one node of the union.
+  static std::string orphan_name(uint64_t node) {
+    return std::string(1, orphan_prefix) + std::to_string(node);
+  }
+  static constexpr char orphan_prefix = 'o';
 
   // A name that nothing in the work directory has. Not thread-safe, like all below: the union's
   // lock guards it.

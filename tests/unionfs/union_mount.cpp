@@ -195,34 +195,39 @@ void UnionMount::prepare() {
   enter_private_namespace();
   for (const std::string& directory : {path_, image_, upper_, work_})
     fs::create_directories(directory);
-  void* shared = mmap(nullptr, sizeof(RequestCounts), PROT_READ | PROT_WRITE,
-                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* shared =
+      mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) std::abort();
-  counts_ = new (shared) RequestCounts;
+  shared_ = new (shared) Shared;
 }
 
 UnionMount::~UnionMount() {
   unmount();
-  munmap(counts_, sizeof(RequestCounts));
+  munmap(shared_, sizeof(Shared));
 }
 
-Result<> UnionMount::serve_below(Fd device) {
+Result<> UnionMount::serve_below(const Fd& device, Ledger* ledger) {
+  shared_->server = sys::process_id();
+  Fd own = TRY(sys::dup(device));
   Fd upper = TRY(sys::open(upper_.c_str(), O_RDONLY | O_DIRECTORY));
   Options options = below();
   if (settings_.hybrid) {
-    TRY(dress_upper(upper, *tree_, settings_.trusted_xattrs));
+    if (ledger == nullptr || !ledger->resumed())
+      TRY(dress_upper(upper, *tree_, settings_.trusted_xattrs));
     ImageOptions image{.store = *store_, .tree = *tree_, .ids = {}};
     image.threads = settings_.threads;
-    image.counts = counts_;
-    return serve_image(std::move(device), image);
+    image.counts = &shared_->counts;
+    image.ledger = ledger;
+    return serve_image(std::move(own), image);
   }
   options.upper = std::move(upper);
   options.work = TRY(sys::open(work_.c_str(), O_RDONLY | O_DIRECTORY));
   options.trusted_xattrs = settings_.trusted_xattrs;
   options.threads = settings_.threads;
-  options.counts = counts_;
+  options.counts = &shared_->counts;
+  options.ledger = ledger;
   if (settings_.adjust) settings_.adjust(options);
-  return serve(std::move(device), std::move(options));
+  return serve(std::move(own), std::move(options));
 }
 
 void UnionMount::mount() {
@@ -233,12 +238,19 @@ void UnionMount::mount() {
   must(sys::mount("lyr", target.c_str(), "fuse", MS_NODEV, options.c_str()), "mount");
   auto child = must(sys::clone_process(), "fork");
   if (child.pid == 0) {
-    auto served = serve_below(std::move(device));
+    auto serve_now = [&](Ledger& ledger) { return serve_below(device, &ledger); };
+    auto served = settings_.survives ? keep_serving(serve_now, *settings_.survives)
+                                     : serve_below(device, nullptr);
     if (!served) std::fprintf(stderr, "serve: %s\n", describe(served.error()).c_str());
     _exit(served ? 0 : 1);
   }
-  server_ = child.pid;
+  child_ = child.pid;
   if (settings_.hybrid) mount_overlay();
+}
+
+void UnionMount::kill_server() {
+  pid_t server = shared_->server;
+  if (server > 0) kill(server, SIGKILL);
 }
 
 // As sandbox/overlay.cpp does.
@@ -254,8 +266,9 @@ void UnionMount::unmount() {
   if (!gone) gone = sys::umount(path_.c_str(), MNT_DETACH);
   if (settings_.hybrid) static_cast<void>(sys::umount(image_.c_str(), MNT_DETACH));
   int status = 0;
-  if (server_ > 0) waitpid(server_, &status, 0);
-  server_ = -1;
+  if (child_ > 0) waitpid(child_, &status, 0);
+  child_ = -1;
+  shared_->server = 0;
 }
 
 const char* name_of(Below below) {

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 
 #include "store/store.h"
 #include "tests/unionfs/snapshot.h"
+#include "unionfs/keeper.h"
 #include "unionfs/unionfs.h"
 
 namespace lyr::unionfs {
@@ -28,6 +30,8 @@ class UnionMount {
     // The kernel's overlayfs over the image, which the server shows, instead of the union.
     bool hybrid = false;
     std::function<void(Options&)> adjust = {};  // called last; not with `hybrid`
+    // The server may be killed, so often.
+    std::optional<Patience> survives = {};
   };
   // Takes a private mount namespace for this process (once), imports `plain` as the image, and
   // mounts it. Everything lies below `scratch`. Aborts the test program on failure: it needs root
@@ -50,8 +54,11 @@ class UnionMount {
   const std::string& store_path() const { return store_path_; }
   const Digest& chain_id() const { return chain_id_; }  // of the image
   // What the servers of this mount were asked so far.
-  const RequestCounts& counts() const { return *counts_; }
-  pid_t server() const { return server_; }
+  const RequestCounts& counts() const { return shared_->counts; }
+  // 0: it has not begun.
+  pid_t server() const { return shared_->server; }
+  // Kills it with SIGKILL, whatever it is doing.
+  void kill_server();
   // Unmounts, ends the server, and mounts the same upper again.
   void remount();
   void mount();
@@ -60,9 +67,13 @@ class UnionMount {
   void empty_upper();
 
  private:
+  struct Shared {  // with the server's process
+    RequestCounts counts;
+    std::atomic<pid_t> server;
+  };
   void prepare();
   Options below();
-  Result<> serve_below(Fd device);
+  Result<> serve_below(const Fd& device, Ledger* ledger);
   void mount_overlay();
 
   std::string path_, image_, upper_, work_, store_path_;
@@ -70,8 +81,8 @@ class UnionMount {
   Digest chain_id_;
   std::optional<store::Store> store_;  // of the server's process
   std::optional<store::Tree> tree_;
-  RequestCounts* counts_ = nullptr;  // shared with the server
-  pid_t server_ = -1;
+  Shared* shared_ = nullptr;
+  pid_t child_ = -1;  // the server, or its keeper
 };
 
 // What tests run on: a tree, plain directories, and overlayfs over a tree.
