@@ -195,8 +195,9 @@ void SupervisedRun::watch() {
     if (!server_ended && fds[3].revents != 0) {
       // It ends before the container's last process is reaped: its mounts go first.
       server_ended = true;
-      if (server_->ended_well()) continue;
-      end_.error = "its file system server ended, so the container was killed";
+      auto why = server_->why_it_ended();
+      if (!why) continue;
+      end_.error = *why + ", so the container was killed";
       static_cast<void>(sys::pidfd_send_signal(container_->pidfd(), SIGKILL));
     }
     hub_->act(fds);

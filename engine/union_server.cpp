@@ -13,6 +13,7 @@
 #include "base/sys_socket.h"
 #include "engine/union_mode.h"
 #include "unionfs/image_session.h"
+#include "unionfs/keeper.h"
 #include "unionfs/unionfs.h"
 
 namespace lyr::engine {
@@ -42,33 +43,72 @@ Result<> die_with_parent(pid_t parent) {
   return ::getppid() == parent ? Result<>() : fail(ESRCH, "getppid");
 }
 
-Result<> run(const Roots& roots, const ContainerDirectory& directory, const Digest& chain_id,
-             const sandbox::IdMap& map, UnionMode mode, bool durable, const Fd& channel,
-             pid_t parent) {
-  TRY(die_with_parent(parent));
-  static_cast<void>(sys::prctl(PR_SET_NAME, reinterpret_cast<unsigned long>("lyr-union")));
-  auto store = TRY(store::Store::open(store_directory(roots)));
-  auto tree = TRY(store.open_image_tree(chain_id));
+struct Container {
+  const Roots& roots;
+  const ContainerDirectory& directory;
+  const Digest& chain_id;
+  const sandbox::IdMap& map;
+  UnionMode mode;
+  bool durable;
+};
+
+// What the ledger's handed descriptors are.
+constexpr size_t handed_device = 0;
+constexpr size_t handed_namespace = 1;
+
+// What makes the kernel wait for us must not wait for the kernel: memory that we ask for is not got
+// by writing something back (prctl(2), PR_SET_IO_FLUSHER), and when memory runs out the container
+// goes first. Both take CAP_SYS_RESOURCE, which root of a container may lack.
+void stay_alive() {
+  static_cast<void>(sys::prctl(PR_SET_IO_FLUSHER, 1));
+  auto score = sys::open("/proc/self/oom_score_adj", O_WRONLY);
+  if (score) static_cast<void>(sys::write_all(*score, std::string_view("-900")));
+}
+
+// In the server's process. The first one is told of the connection, those that follow know it.
+Result<> serve(const Container& container, const Fd& channel, unionfs::Ledger& ledger) {
+  sys::name_thread("lyr-union");
+  pid_t keeper = ::getppid();
+  auto store = TRY(store::Store::open(store_directory(container.roots)));
+  auto tree = TRY(store.open_image_tree(container.chain_id));
+  const Fd& directory = container.directory.persistent;
   unionfs::Options options;
   options.lower = unionfs::lower_from_tree(store, tree);
-  options.upper = TRY(sys::open_at(directory.persistent, "upper", O_RDONLY | O_DIRECTORY));
-  options.work = TRY(sys::open_at(directory.persistent, "work", O_RDONLY | O_DIRECTORY));
-  if (map.single) options.ownership = unionfs::Ownership::in_xattr;
+  options.upper = TRY(sys::open_at(directory, "upper", O_RDONLY | O_DIRECTORY));
+  options.work = TRY(sys::open_at(directory, "work", O_RDONLY | O_DIRECTORY));
+  if (container.map.single) options.ownership = unionfs::Ownership::in_xattr;
   options.trusted_xattrs = is_host_root();
-  options.durable = durable;
-  auto note = TRY(sys::receive_message(channel, note_bytes_max));
-  if (note.fds.empty()) return {};  // the container came to nothing
-  if (note.fds.size() > 1) {
-    TRY(sys::setns(note.fds[1], CLONE_NEWUSER));
-    // Changing credentials clears the death signal.
-    TRY(die_with_parent(parent));
+  options.durable = container.durable;
+  options.ledger = &ledger;
+  if (!ledger.has(handed_device)) {
+    // It stays there, for one that follows a server killed at this place.
+    auto note = TRY(sys::peek_message(channel, note_bytes_max));
+    if (note.fds.empty()) return {};  // the container came to nothing
+    if (note.fds.size() > 1) ledger.hand(handed_namespace, std::move(note.fds[1]));
+    ledger.hand(handed_device, std::move(note.fds[0]));
   }
-  if (mode == UnionMode::fuse) return unionfs::serve(std::move(note.fds[0]), std::move(options));
+  if (ledger.has(handed_namespace)) {
+    Fd joined = TRY(ledger.copy_handed(handed_namespace));
+    TRY(sys::setns(joined, CLONE_NEWUSER));
+    // Changing credentials clears the death signal.
+    TRY(die_with_parent(keeper));
+  }
+  Fd own = TRY(ledger.copy_handed(handed_device));
+  if (container.mode == UnionMode::fuse) return unionfs::serve(std::move(own), std::move(options));
   // Before the overlay is mounted: that waits for us.
-  TRY(unionfs::dress_upper(options.upper, tree, options.trusted_xattrs));
+  if (ledger.init().empty()) TRY(unionfs::dress_upper(options.upper, tree, options.trusted_xattrs));
   unionfs::ImageOptions image{.store = store, .tree = tree, .ids = {}};
-  if (options.trusted_xattrs) image.ids = host_ids(map);
-  return unionfs::serve_image(std::move(note.fds[0]), image);
+  image.ledger = &ledger;
+  if (options.trusted_xattrs) image.ids = host_ids(container.map);
+  return unionfs::serve_image(std::move(own), image);
+}
+
+Result<> keep(const Container& container, const Fd& channel, pid_t parent) {
+  TRY(die_with_parent(parent));
+  sys::name_thread("lyr-keeper");
+  stay_alive();
+  return unionfs::keep_serving(
+      [&](unionfs::Ledger& ledger) { return serve(container, channel, ledger); });
 }
 
 }  // namespace
@@ -84,8 +124,8 @@ Result<UnionServer> UnionServer::fork(const Roots& roots, const ContainerDirecto
     ours.reset();
     forget();
     sys::reset_signals();
-    auto served = run(roots, directory, chain_id, map, mode, durable, theirs, parent);
-    ::_exit(served ? 0 : 1);
+    auto kept = keep({roots, directory, chain_id, map, mode, durable}, theirs, parent);
+    ::_exit(kept ? 0 : kept.error().code);
   }
   return UnionServer(std::move(child), std::move(ours));
 }
@@ -97,10 +137,16 @@ Result<> UnionServer::serve(Fd fuse_device, Fd user_namespace) {
   return sys::send_message(channel_, {&go, 1}, fds);
 }
 
-bool UnionServer::ended_well() {
+std::optional<std::string> UnionServer::why_it_ended() {
   auto ending = sys::wait_pidfd(child_.pidfd);
   reaped_ = true;
-  return ending && *ending && (*ending)->shell_code() == 0;
+  bool exited = ending && *ending && !(*ending)->signaled;
+  int code = exited ? (*ending)->value : 0;
+  if (exited && code == 0) return std::nullopt;
+  if (code == unionfs::cannot_resume)
+    return "its file system server was killed, and none can follow it (that takes Linux 6.9)";
+  if (code == unionfs::ends_again) return "its file system server was killed again and again";
+  return "its file system server ended";
 }
 
 void UnionServer::finish(int timeout_ms) {

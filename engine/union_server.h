@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The FUSE server's process: the supervisor's child and the container's sibling, so that the
-// container cannot see it.
+// The FUSE server's process, and the one that keeps it: the supervisor's child and the container's
+// sibling, so that the container cannot see it. When the server is killed the next one takes over,
+// see unionfs/keeper.h; when the keeper is, the server and the connection go with it.
 #pragma once
 
 #include <functional>
+#include <optional>
+#include <string>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -26,8 +29,9 @@ class UnionServer {
   Result<> serve(Fd fuse_device, Fd user_namespace);
 
   const Fd& pidfd() const { return child_.pidfd; }
-  // After its end: whether it ended because the file system was unmounted, as it should.
-  bool ended_well();
+  // After its end: why, as a sentence for people; nothing when the file system was unmounted, as it
+  // should be.
+  std::optional<std::string> why_it_ended();
   // Waits for its end (the file system is gone when the container's mounts are), then kills it.
   void finish(int timeout_ms);
 

@@ -1,11 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-# When only the union's server is killed the container cannot go on: it ends, and starts again.
+# The union's server is killed while the container writes: another takes over, and the container
+# sees no error and loses nothing that was written. With its keeper killed it cannot go on: it ends,
+# and starts again.
 load busybox
-lyr run -d --name c busybox sh -c 'echo kept >>/file; while ls / >/dev/null; do sleep 0.05; done' \
-  >/dev/null
-wait_for lyr exec c test -e /file
-server=$(pgrep -x lyr-union)
-kill -9 "$server"
-wait_for eval '! is_status c running'
-lyr start c >/dev/null
-wait_for lyr exec c sh -c '[ $(wc -l </file) = 2 ]'
+lines() { lyr exec $1 sh -c 'cat /log | wc -l'; }
+grown() { [ "$(lines $1)" -gt "$2" ]; }
+for mode in fuse auto; do
+  lyr run -d --name $mode --union $mode busybox sh -c '
+    i=$(cat /log 2>/dev/null | wc -l)
+    until [ -e /stop ]; do
+      i=$((i + 1))
+      echo $i >>/log && dd if=/log of=/copy conv=fsync 2>/dev/null && cmp -s /log /copy || exit 3
+      mkdir /d$i && mv /d$i /e$i && rmdir /e$i || exit 4
+      touch /f && ln /f /g && rm /f && mv /g /h || exit 5
+    done' >/dev/null
+  for i in 1 2 3 4 5 6 7 8 9 10; do
+    wait_for grown $mode $((i * 3))
+    kill -9 "$(pgrep -x lyr-union)"
+  done
+  before=$(lines $mode)
+  wait_for grown $mode "$before"
+  kill -9 "$(pgrep -x lyr-keeper)"
+  wait_for eval '! is_status $mode running'
+  has "$(inspect $mode '{{.State.Error}}')" "file system server ended"
+  ! pgrep -x lyr-union || fail "a server without its keeper"
+  lyr start $mode >/dev/null
+  wait_for grown $mode "$before"
+  lyr exec $mode touch /stop
+  prints 0 lyr wait $mode
+  lyr cp $mode:/log "$TMPDIR/log"
+  seq 1 "$(wc -l <"$TMPDIR/log")" | cmp - "$TMPDIR/log"
+done
