@@ -86,11 +86,12 @@ class Survival : public testing::Test {
   }
   std::string at(const char* path) const { return mounted_->path() + path; }
   std::string difference() const {
-    return differences(snapshot(mounted_->path(), false), snapshot(plain_, false));
+    return differences(snapshot(mounted_->path(), false, links_), snapshot(plain_, false, links_));
   }
   void play(uint64_t seed, int operations);
 
   std::string base_, plain_;
+  Links links_ = Links::counted;
   std::optional<UnionMount> mounted_;
 };
 
@@ -131,6 +132,25 @@ TEST_F(Survival, SeveralThreads) {
   uint64_t seed = std::random_device()();
   std::printf("LYR_SEED=%llu\n", static_cast<unsigned long long>(seed));
   play(seed, operations() / 2);
+}
+
+// The kernel's overlayfs over the image, which alone is served then.
+TEST_F(Survival, UnderOverlayfs) {
+  fs::remove_all(plain_);
+  plant(plain_, false);
+  links_ = links_compared(Below::overlayfs);
+  UnionMount::Settings settings = settings_for(Below::overlayfs);
+  settings.survives = endless;
+  mount(settings);
+  Player player(mounted_->path(), plain_, 11);
+  for (int i = 0; i < 300; ++i) {
+    if (i % 10 == 0) mounted_->kill_server();
+    std::string left, right;
+    std::string what = player.step(left, right);
+    ASSERT_EQ(left, right) << "operation " << i << ": " << what;
+  }
+  player.close_all();
+  EXPECT_EQ(difference(), "");
 }
 
 // Four clients at once, each in a directory of its own.
