@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/check.h"
@@ -28,6 +29,10 @@ constexpr size_t layers_max = 4;
 constexpr int operations_max = 100;
 constexpr size_t objects_max = 5000;  // that are looked at: redirects may show a directory often
 constexpr size_t depth_max = 300;
+
+// Longer than what any file of a layer has, so that none of them holds it by chance.
+constexpr std::string_view beside_text =
+    "untouched, and never to be seen from a layer, whatever it says of where things are";
 
 class Layers {
  public:
@@ -195,7 +200,7 @@ class Walk {
     std::string data(size, '\0');
     auto got = sys::pread(**file, std::as_writable_bytes(std::span(data)), 0);
     CHECK(got.has_value() && *got == size);
-    CHECK(data.find("untouched") == std::string::npos);
+    CHECK(!data.contains(beside_text));
     text += " " + data;
   }
 
@@ -224,7 +229,7 @@ std::string shown(const Layers& layers, bool follow_redirects) {
 // No fence: a layer is read through a private view of it, which Landlock takes for outside. A file
 // beside the layers must not show in them, whatever leads to it.
 struct Scratch {
-  Scratch() { CHECK(sys::replace_file_at(directory.fd(), "beside", "untouched", 0644)); }
+  Scratch() { CHECK(sys::replace_file_at(directory.fd(), "beside", beside_text, 0644)); }
   fuzz::ScratchDirectory directory;
 };
 
@@ -241,6 +246,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   CHECK(sys::remove_all_at(scratch.directory.fd(), "layers").has_value());
   auto beside = sys::read_file_at(scratch.directory.fd(), "beside");
-  CHECK(beside && *beside == "untouched");
+  CHECK(beside && *beside == beside_text);
   return 0;
 }
