@@ -16,7 +16,7 @@ constexpr int steps_max = 4096;  // names looked up in layers, for one directory
 
 bool is_name(std::string_view name) {
   return !name.empty() && name != "." && name != ".." && name.size() <= NAME_MAX &&
-         !name.contains('/');
+         !name.contains('/') && !name.contains('\0');
 }
 
 std::string beneath(const std::string& path, std::string_view name) {

@@ -56,7 +56,8 @@ def stacks():
     yield "opaque-root", 2, mark(0, 0, "user.overlay.opaque", "y") + file(0, 0, "a") + lower
     for title, value in (("beside", "a"), ("absolute", "/d"), ("root", "/"), ("out", ".."),
                          ("out-absolute", "/d/../.."), ("missing", "/a/d/e"), ("nothing", ""),
-                         ("slashes", "//d//deep"), ("itself", "/n"), ("long", "/" + "x" * 39)):
+                         ("slashes", "//d//deep"), ("itself", "/n"), ("long", "/" + "x" * 39), ("here-and-nul", ".\0x"),
+                         ("absolute-nul", "/d/.\0")):
         yield "redirect-" + title, 3, folder(0, 0, "n") + \
             mark(0, 1, "user.overlay.redirect", value) + lower + folder(2, 0, "a") + \
             file(2, 1, "m")

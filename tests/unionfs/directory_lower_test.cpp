@@ -148,7 +148,11 @@ TEST_F(DirectoryLowers, RedirectsLeadToLayersBelowOnly) {
 }
 
 TEST_F(DirectoryLowers, HostileRedirectsLeadNowhere) {
-  for (const char* where : {"/../../etc", "..", "/", "//", "/a//b", "/a/./b", "."}) {
+  // One that goes on behind a NUL would be "." to the kernel, and its own content without end.
+  const std::string nul(".\0x", 3);
+  for (const std::string& where :
+       {std::string("/../../etc"), std::string(".."), std::string("/"), std::string("//"),
+        std::string("/a//b"), std::string("/a/./b"), std::string("."), nul, "/a/" + nul}) {
     SCOPED_TRACE(where);
     fs::remove_all(base_ / "top");
     put("top/d/new");
