@@ -32,7 +32,7 @@ std::optional<std::string> canonical_by_regex(const std::string& text) {
   static const std::regex registry_form(host + "(?::[0-9]+)?");
   static const std::regex rest_form("(" + component + "(?:/" + component + ")*)(:" + tag +
                                     ")?(@sha256:[0-9a-f]{64})?");
-  static const std::regex id_form("([a-fA-F0-9]{64})(?:[:@].*)?");
+  static const std::regex id_form("[a-fA-F0-9]{64}(?::[^/@]*)?(?:@.*)?");
   // With a tag, too: docker takes it for a name, and for an id without.
   if (std::regex_match(text, id_form)) return std::nullopt;
   std::string registry = "docker.io";
