@@ -164,7 +164,7 @@ class Walk {
       CHECK(lower_.parent(*ino) == directory && lower_.name(*ino) == name);
       this->directory(*ino, path + "/" + name, depth + 1);
     }
-    CHECK(!lower_.has(directory, "not there"));
+    CHECK(!lower_.has(directory, "no/name"));
   }
 
  private:
