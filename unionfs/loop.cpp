@@ -122,6 +122,7 @@ class Worker {
     note();
     fuse_session_process_buf(session_, &request_);
     reader_.answered();
+    if (settings_.ledger != nullptr && !populated_) populate();
     return true;
   }
   // 0, or the errno value that ended it.
@@ -136,7 +137,6 @@ class Worker {
     if (settings_.ledger == nullptr) return;
     current_request.unique = header.unique & ~sent_again;
     current_request.again = (header.unique & sent_again) != 0;
-    if (!populated_) populate();
     if (opened_) return;
     opened_ = true;
     auto init = settings_.ledger->init();
@@ -147,7 +147,7 @@ class Worker {
     }
   }
   // The kernel gives up a request (EIO) when who reads it is killed just as it needs new pages for
-  // it. So it never does.
+  // it. So it never does; the first request is a small one, and in a hurry.
   void populate() {
     size_t bytes = ::malloc_usable_size(request_.mem);
     static_cast<void>(sys::populate({static_cast<std::byte*>(request_.mem), bytes}));
