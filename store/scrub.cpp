@@ -8,7 +8,6 @@
 #include <thread>
 
 #include "base/sys_file.h"
-#include "store/codec.h"
 #include "store/pack_rewriter.h"
 
 namespace lyr::store {
@@ -23,28 +22,6 @@ ObjectId key_of(const PackFooterEntry& entry) {
 
 ObjectId key_of(const ObjectId& object) {
   return {.sha256 = {}, .xxh3_low = object.xxh3_low, .xxh3_high = object.xxh3_high};
-}
-
-// Whether `frame`, of the length the footer says, is whole and holds the object that it says.
-bool is_whole(std::span<const std::byte> frame, const PackFooterEntry& entry) {
-  FrameHeader header{};
-  std::memcpy(&header, frame.data(), sizeof header);
-  auto stored = frame.subspan(sizeof header);
-  if (!frame_header_plausible(header) || header.raw_bytes != entry.raw_bytes ||
-      header.stored_bytes != entry.stored_bytes ||
-      frame_checksum(header, stored) != header.checksum) {
-    return false;
-  }
-  thread_local auto buffer = std::make_unique_for_overwrite<std::byte[]>(object_bytes_max);
-  auto raw = stored;
-  if (header.codec != codec_none) {
-    auto room = std::span(buffer.get(), header.raw_bytes);
-    if (!decompress(stored, room)) return false;
-    raw = room;
-  }
-  ObjectId object = ObjectId::of(raw);
-  return std::memcmp(object.sha256.bytes.data(), header.sha256, sizeof header.sha256) == 0 &&
-         object.xxh3_low == entry.xxh3_low && object.xxh3_high == entry.xxh3_high;
 }
 
 std::string frame_name(PackNumber pack, uint64_t offset) {
@@ -96,7 +73,8 @@ void Scrub::note_bad(const Stretch& stretch, const PackFooterEntry& entry) {
   bad_.push_back({pack, entry.offset, key_of(entry)});
 }
 
-void Scrub::check_stretch(const Stretch& stretch, std::vector<std::byte>& buffer) {
+void Scrub::check_stretch(const Stretch& stretch, std::vector<std::byte>& buffer,
+                          FrameCheck& check) {
   auto entries = liveness_->entries(*stretch.pack).subspan(stretch.first, stretch.count);
   uint64_t from = entries.front().offset;
   uint64_t to = entries.back().offset + sizeof(FrameHeader) + entries.back().stored_bytes;
@@ -108,9 +86,13 @@ void Scrub::check_stretch(const Stretch& stretch, std::vector<std::byte>& buffer
     auto frame =
         std::span(buffer).subspan(entry.offset - from, sizeof(FrameHeader) + entry.stored_bytes);
     // Where the disk gives not all of it, each frame is asked for alone.
-    bool there = read || (file && sys::pread_exactly(*file, frame, entry.offset));
-    if (!there || !is_whole(frame, entry)) note_bad(stretch, entry);
+    if (read || (file && sys::pread_exactly(*file, frame, entry.offset))) {
+      check.add(frame, entry);
+    } else {
+      check.add_unread(entry);
+    }
   }
+  for (const PackFooterEntry* entry : check.take_bad()) note_bad(stretch, *entry);
   uint64_t done = done_bytes_ += to - from;
   if (!options_.progress) return;
   std::scoped_lock lock(mutex_);
@@ -119,8 +101,9 @@ void Scrub::check_stretch(const Stretch& stretch, std::vector<std::byte>& buffer
 
 void Scrub::check_stretches() {
   std::vector<std::byte> buffer;
+  FrameCheck check;
   for (size_t i = next_stretch_++; i < stretches_.size(); i = next_stretch_++) {
-    check_stretch(stretches_[i], buffer);
+    check_stretch(stretches_[i], buffer, check);
   }
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "store/collect.h"
+#include "store/frame_check.h"
 
 namespace lyr::store {
 
@@ -36,7 +37,7 @@ class Scrub {
   Result<> plan();
   // Until no stretch is left; the work of each thread.
   void check_stretches();
-  void check_stretch(const Stretch& stretch, std::vector<std::byte>& buffer);
+  void check_stretch(const Stretch& stretch, std::vector<std::byte>& buffer, FrameCheck& check);
   void note_bad(const Stretch& stretch, const PackFooterEntry& entry);
   // Whether the pack, or the frame, went away while we read.
   bool is_gone(PackNumber pack, uint64_t offset) const;
