@@ -6,6 +6,8 @@
 #include <random>
 
 #include "store/index.h"
+#include "store/liveness.h"
+#include "store/store_state.h"
 #include "tests/store/sample_layer.h"
 
 namespace lyr::store {
@@ -36,12 +38,18 @@ SampleLayer layer_of(size_t files, size_t bytes) {
   return layer;
 }
 
+// As an image of its own, which a collection keeps.
 void load(Store& store, const SampleLayer& sample, const LayerRecord& record) {
   Import import = must(store.begin_import());
   LayerImport layer = must(import.begin_layer());
   sample.feed(layer, 1 << 20);
   must(layer.finish(record));
-  must(import.commit({}, {}));
+  ImageRecord image;
+  image.id = Digest::of("image");
+  image.diff_ids = {record.diff_id};
+  image.chain_id = chain_id_of(image.diff_ids);
+  image.config_json = "{}";
+  must(import.commit({&image, 1}, {}));
 }
 
 // Arguments: files, bytes of each. Durable, into an empty store.
@@ -89,12 +97,28 @@ void read_warm(benchmark::State& state) {
 }
 BENCHMARK(read_warm)->Arg(4096)->Arg(65536);
 
-// Argument: bytes of one read, of an object that this process has not read yet: it is checked
-// whole.
+// Half of it is letters, so that it can be compressed.
+SampleLayer text_layer() {
+  SampleLayer layer;
+  for (unsigned i = 0; i < 1000; ++i) {
+    std::string content = content_of(100000, i);
+    for (size_t at = 0; at < content.size(); at += 2) content[at] = 'a';
+    layer.file("d0/f" + std::to_string(i), content);
+  }
+  return layer;
+}
+
+// Arguments: bytes of one read, of an object that this process has not read yet: it is checked
+// whole; and whether it is a compressed frame.
 void read_first(benchmark::State& state) {
   Scratch scratch;
-  SampleLayer layer = layer_of(1000, 100000);
+  SampleLayer layer = text_layer();
   load(*scratch.store, layer, layer.record());
+  if (state.range(1) != 0) {
+    CollectOptions compact;
+    compact.compress = true;
+    CHECK(must(scratch.store->collect(compact)).packs_rewritten > 0);
+  }
   std::vector<std::byte> data(static_cast<size_t>(state.range(0)));
   std::optional<Tree> tree;
   Ino next = no_ino;
@@ -110,7 +134,7 @@ void read_first(benchmark::State& state) {
     benchmark::DoNotOptimize(must(scratch.store->read_file(*tree, next++, 4096, data)));
   }
 }
-BENCHMARK(read_first)->Arg(4096);
+BENCHMARK(read_first)->ArgNames({"bytes", "compressed"})->Args({4096, 0})->Args({4096, 1});
 
 // Argument: bytes of one read, one after another through a file of 200 MB.
 void read_sequential(benchmark::State& state) {
@@ -231,6 +255,27 @@ void index_add(benchmark::State& state) {
   state.SetItemsProcessed(state.range(0) * state.iterations());
 }
 BENCHMARK(index_add)->Arg(10000)->Unit(benchmark::kMillisecond);
+
+// How fast a collection finds out what is needed. Argument: objects, each referred to once.
+void mark(benchmark::State& state) {
+  Scratch scratch;
+  SampleLayer layer = layer_of(static_cast<size_t>(state.range(0)), 16);
+  load(*scratch.store, layer, layer.record());
+  scratch.store.reset();
+  auto catalog = must(Catalog::open(scratch.path));
+  Fd packs = must(sys::open((scratch.path + "/packs").c_str(), O_RDONLY | O_DIRECTORY));
+  auto liveness = must(Liveness::of_packs(packs, catalog));
+  std::string name = scratch.path + "/layers/" + recipe_name(layer.diff_id());
+  Fd file = must(sys::open(name.c_str(), O_RDONLY));
+  auto size = static_cast<size_t>(must(sys::stat(file)).st_size);
+  for (auto _ : state) {
+    auto mapping = must(sys::Mapping::read_only(file, size));
+    liveness.mark(must(Recipe::parse(mapping.bytes())));
+  }
+  CHECK(liveness.missing() == 0);
+  state.SetItemsProcessed(static_cast<int64_t>(liveness.references()));
+}
+BENCHMARK(mark)->Arg(500000)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace lyr::store
