@@ -57,6 +57,8 @@ static Result<Fd> try_overlay(const Fd& image, const Fd& changes, OverlayRights 
   }
   if (!durable) TRY(sys::fsconfig_flag(context, "volatile"));
   TRY(sys::fsconfig_create(context));
+  // Its own directory there is closed to all: then not even du could tell how much there is.
+  static_cast<void>(sys::chmod_at(work, "work", 0700));
   // The overlay has copies of its own. The last one attached lies on the one before.
   for (const Fd* layer : {&changes, &image})
     TRY(sys::umount(sys::path_of(*layer).c_str(), MNT_DETACH));
