@@ -26,7 +26,7 @@ class KeptName {
  public:
   void set(std::string_view name) {
     size_ = static_cast<uint8_t>(name.size() < sizeof text_ ? name.size() : sizeof text_);
-    std::memcpy(text_, name.data(), size_);
+    if (size_ > 0) std::memcpy(text_, name.data(), size_);  // no name may be a null pointer
   }
   std::string_view get() const { return {text_, size_}; }
 
