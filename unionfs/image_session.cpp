@@ -312,6 +312,7 @@ Result<> serve_image(Fd fuse_device, const ImageOptions& options) {
   struct fuse_args args = FUSE_ARGS_INIT(1, arguments.data());
   std::unique_ptr<struct fuse_session, FreeSession> session(
       fuse_session_new(&args, &ops, sizeof ops, &image));
+  fuse_opt_free_args(&args);  // libfuse has made copies of its own
   if (session == nullptr) return fail(EIO, "fuse_session_new");
   Fd device = TRY(sys::dup(fuse_device));
   // It is mounted already: libfuse takes over the descriptor by this name, and closes it.
