@@ -98,6 +98,8 @@ Result<> ask_again(const Fd& device) {
   return sent;
 }
 
+constexpr size_t request_bytes_max = (1 << 20) + (64 << 10);  // a WRITE, and what is about it
+
 // One of the threads that serve.
 class Worker {
  public:
@@ -107,6 +109,10 @@ class Worker {
         reader_(session, settings.device, settings.threads == 1),
         opened_(thread != 0) {
     current_request.thread = thread;
+    if (settings.ledger == nullptr || !settings.ledger->resumed()) return;
+    // libfuse takes a buffer that is there: no request of ours is longer.
+    request_.mem = std::malloc(request_bytes_max);
+    if (request_.mem != nullptr) populate();
   }
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
