@@ -156,14 +156,16 @@ Result<std::optional<ContainerInfo>> inspect_container(const Engine::State& engi
   }
   if (!info) return std::unexpected(std::move(info).error());
   if (lock) TRY(clean_after(*directory, *info));
+  // In this order: a supervisor writes how it ended before it takes the run's record away. The
+  // other way round, an end in between would show the end of the run before.
+  std::optional<RunRecord> run;
+  if (!lock) run = TRY(read_run(directory->runtime));
   auto end = TRY(read_exit(directory->persistent));
   if (lock && end && info->options.auto_remove) {
     TRY(delete_container(engine, *directory, *info, true));
     return std::nullopt;
   }
   if (end) fill_end(*info, *end);
-  if (lock) return std::move(*info);
-  auto run = TRY(read_run(directory->runtime));
   if (run) {
     info->status = Status::running;
     info->exit_code = 0;
