@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "unionfs/image_session.h"
 
-#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 17)
-#include <fuse_lowlevel.h>
 #include <linux/capability.h>
 #include <unistd.h>
 
@@ -13,6 +11,7 @@
 
 #include "base/sys_file.h"
 #include "unionfs/format.h"
+#include "unionfs/fuse_session.h"
 #include "unionfs/loop.h"
 #include "unionfs/lower.h"
 
@@ -148,16 +147,6 @@ std::string shown_capability(const Ids& ids, std::string value) {
   data.magic_etc = VFS_CAP_REVISION_3 | (data.magic_etc & VFS_CAP_FLAGS_MASK);
   data.rootid = ids.shown_user(0);
   return {reinterpret_cast<const char*>(&data), sizeof data};
-}
-
-void reply_bytes(fuse_req_t request, size_t size, std::string_view bytes) {
-  if (size == 0) {
-    fuse_reply_xattr(request, bytes.size());
-  } else if (bytes.size() > size) {
-    fuse_reply_err(request, ERANGE);
-  } else {
-    fuse_reply_buf(request, bytes.data(), bytes.size());
-  }
 }
 
 void op_getxattr(fuse_req_t request, fuse_ino_t node, const char* name, size_t size) {
@@ -299,29 +288,13 @@ struct fuse_lowlevel_ops operations(const store::Tree& tree) {
   return ops;
 }
 
-struct FreeSession {
-  void operator()(struct fuse_session* session) const { fuse_session_destroy(session); }
-};
-
 }  // namespace
 
 Result<> serve_image(Fd fuse_device, const ImageOptions& options) {
   Image image{lower_from_tree(options.store, options.tree), options, options.tree.inode_count()};
   struct fuse_lowlevel_ops ops = operations(options.tree);
-  std::array<char*, 1> arguments{const_cast<char*>("lyr")};
-  struct fuse_args args = FUSE_ARGS_INIT(1, arguments.data());
-  std::unique_ptr<struct fuse_session, FreeSession> session(
-      fuse_session_new(&args, &ops, sizeof ops, &image));
-  fuse_opt_free_args(&args);  // libfuse has made copies of its own
-  if (session == nullptr) return fail(EIO, "fuse_session_new");
-  Fd device = TRY(sys::dup(fuse_device));
-  // It is mounted already: libfuse takes over the descriptor by this name, and closes it.
-  std::string mountpoint = "/dev/fd/" + std::to_string(fuse_device.release());
-  if (fuse_session_mount(session.get(), mountpoint.c_str()) != 0)
-    return fail(EIO, "fuse_session_mount");
-  auto ended = loop(session.get(), {device, options.threads, options.counts, options.ledger});
-  fuse_session_unmount(session.get());
-  return ended;
+  auto session = TRY(FuseSession::open(std::move(fuse_device), ops, {.user_data = &image}));
+  return loop(session.get(), {session.device(), options.threads, options.counts, options.ledger});
 }
 
 Result<> dress_upper(const Fd& upper, const store::Tree& tree, bool trusted_xattrs) {

@@ -2,18 +2,13 @@
 // The union behind libfuse's low-level interface. All time-outs are without end, because the server
 // is the only writer of what the kernel caches; OPEN, OPENDIR, CREATE and FLUSH are answered "not
 // here" once, and never asked again.
-#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 17)
-#include <fuse_lowlevel.h>
 #include <linux/fs.h>
 
-#include <array>
-#include <cstring>
 #include <memory>
 #include <optional>
 
-#include "base/check.h"
-#include "base/sys_file.h"
 #include "base/sys_process.h"
+#include "unionfs/fuse_session.h"
 #include "unionfs/loop.h"
 #include "unionfs/seek.h"
 #include "unionfs/union.h"
@@ -229,16 +224,6 @@ void op_statfs(fuse_req_t request, fuse_ino_t) {
   fuse_reply_statfs(request, &*status);
 }
 
-void reply_bytes(fuse_req_t request, size_t size, std::string_view bytes) {
-  if (size == 0) {
-    fuse_reply_xattr(request, bytes.size());
-  } else if (bytes.size() > size) {
-    fuse_reply_err(request, ERANGE);
-  } else {
-    fuse_reply_buf(request, bytes.data(), bytes.size());
-  }
-}
-
 void op_getxattr(fuse_req_t request, fuse_ino_t node, const char* name, size_t size) {
   auto value = of(request).get_xattr(node, name);
   if (!value) return reply_error(request, value.error());
@@ -367,10 +352,6 @@ struct fuse_lowlevel_ops operations(const Options& options) {
   return ops;
 }
 
-struct FreeSession {
-  void operator()(struct fuse_session* session) const { fuse_session_destroy(session); }
-};
-
 }  // namespace
 
 Result<> serve(Fd fuse_device, Options options) {
@@ -382,23 +363,13 @@ Result<> serve(Fd fuse_device, Options options) {
   state.timeout_s = options.timeout_s;
   state.writeback = options.writeback;
   struct fuse_lowlevel_ops ops = operations(options);
-  std::array<char*, 2> arguments{const_cast<char*>("lyr"), const_cast<char*>("-d")};
-  struct fuse_args args = FUSE_ARGS_INIT(options.debug ? 2 : 1, arguments.data());
+  FuseSession::Settings settings{.user_data = &state, .debug = options.debug};
   state.instance = TRY(Union::open(std::move(options)));
-  std::unique_ptr<struct fuse_session, FreeSession> session(
-      fuse_session_new(&args, &ops, sizeof ops, &state));
-  fuse_opt_free_args(&args);  // libfuse has made copies of its own
-  if (session == nullptr) return fail(EIO, "fuse_session_new");
-  Fd device = TRY(sys::dup(fuse_device));
-  // It is mounted already: libfuse takes over the descriptor by this name, and closes it.
-  std::string mountpoint = "/dev/fd/" + std::to_string(fuse_device.release());
-  if (fuse_session_mount(session.get(), mountpoint.c_str()) != 0)
-    return fail(EIO, "fuse_session_mount");
+  auto session = TRY(FuseSession::open(std::move(fuse_device), ops, settings));
   state.session = session.get();
   state.seeker.emplace(session.get(), *state.instance);
-  auto ended = loop(session.get(), {device, threads, counts, ledger});
+  auto ended = loop(session.get(), {session.device(), threads, counts, ledger});
   state.seeker.reset();
-  fuse_session_unmount(session.get());
   return ended;
 }
 

@@ -22,27 +22,7 @@ class CrashTest : public StoreTest {
     image_ = image_of({low_.diff_id(), high_.diff_id()});
   }
 
-  static Result<> add(Import& import, const SampleLayer& sample) {
-    bool known = TRY(import.has_layer(sample.diff_id()));
-    if (known) return {};
-    LayerImport layer = TRY(import.begin_layer());
-    TRY(sample.try_feed(layer));
-    return layer.finish(sample.record());
-  }
-  Result<> import_image(Store& store) {
-    Import import = TRY(store.begin_import());
-    TRY(add(import, low_));
-    TRY(add(import, high_));
-    bool kept = TRY(import.has_blob(high_.diff_id()));
-    if (!kept) {
-      BlobImport blob = TRY(import.begin_blob());
-      TRY(blob.write(std::as_bytes(std::span(blob_))));
-      blob.finish();
-      TRY(import.keep_blob(high_.diff_id(), std::move(blob), "a layer's type"));
-    }
-    Tag tag{"docker.io/library/x:latest", image_.id};
-    return import.commit(std::span(&image_, 1), std::span(&tag, 1));
-  }
+  Result<> import_image(Store& store) { return import_pair(store, low_, high_, blob_); }
   // Opened anew, as the next command would.
   int import_in_child() {
     auto store = Store::open(path());

@@ -34,7 +34,6 @@ class SampleChanges {
     high_.whiteout("small");
     near_.file("big", content_of(500000, 6));
     near_.file("own", content_of(70000, 9));
-    image_ = image_of({low_.diff_id(), high_.diff_id()});
   }
 
   // Packs that a collection will punch and write anew, and after remove() one to take away.
@@ -49,20 +48,7 @@ class SampleChanges {
     return store.remove_image(image_of({sparse_.diff_id()}).id);
   }
   // An image of two layers, a tag, and one layer's blob, in one transaction.
-  Result<> import(Store& store) const {
-    Import import = TRY(store.begin_import());
-    TRY(add(import, low_));
-    TRY(add(import, high_));
-    bool kept = TRY(import.has_blob(high_.diff_id()));
-    if (!kept) {
-      BlobImport blob = TRY(import.begin_blob());
-      TRY(blob.write(std::as_bytes(std::span(blob_))));
-      blob.finish();
-      TRY(import.keep_blob(high_.diff_id(), std::move(blob), "a layer's type"));
-    }
-    Tag tag{"docker.io/library/x:latest", image_.id};
-    return import.commit(std::span(&image_, 1), std::span(&tag, 1));
-  }
+  Result<> import(Store& store) const { return import_pair(store, low_, high_, blob_); }
   // Another image, with one layer of it and a layer that shares content with the other.
   Result<> import_other(Store& store) const {
     Import import = TRY(store.begin_import());
@@ -102,13 +88,6 @@ class SampleChanges {
   }
 
  private:
-  static Result<> add(Import& import, const SampleLayer& sample) {
-    bool known = TRY(import.has_layer(sample.diff_id()));
-    if (known) return {};
-    LayerImport layer = TRY(import.begin_layer());
-    TRY(sample.try_feed(layer));
-    return layer.finish(sample.record());
-  }
   static Result<> load(Store& store, const std::vector<const SampleLayer*>& layers) {
     Import import = TRY(store.begin_import());
     std::vector<ImageRecord> images;
@@ -122,7 +101,6 @@ class SampleChanges {
   SampleLayer base_, mixed_, few_, sparse_, dense_, gone_;
   SampleLayer low_, high_, near_;
   const std::string blob_ = content_of(40000, 8);  // what high_ is compressed
-  ImageRecord image_;
 };
 
 }  // namespace lyr::store

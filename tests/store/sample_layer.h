@@ -96,6 +96,33 @@ inline ImageRecord image_of(std::vector<Digest> diff_ids) {
   return image;
 }
 
+// A layer that the store has is left alone.
+inline Result<> add(Import& import, const SampleLayer& sample) {
+  bool known = TRY(import.has_layer(sample.diff_id()));
+  if (known) return {};
+  LayerImport layer = TRY(import.begin_layer());
+  TRY(sample.try_feed(layer));
+  return layer.finish(sample.record());
+}
+
+// An image of two layers, a tag, and the upper layer's blob, in one transaction.
+inline Result<> import_pair(Store& store, const SampleLayer& low, const SampleLayer& high,
+                            const std::string& blob) {
+  Import import = TRY(store.begin_import());
+  TRY(add(import, low));
+  TRY(add(import, high));
+  bool kept = TRY(import.has_blob(high.diff_id()));
+  if (!kept) {
+    BlobImport pieces = TRY(import.begin_blob());
+    TRY(pieces.write(std::as_bytes(std::span(blob))));
+    pieces.finish();
+    TRY(import.keep_blob(high.diff_id(), std::move(pieces), "a layer's type"));
+  }
+  ImageRecord image = image_of({low.diff_id(), high.diff_id()});
+  Tag tag{"docker.io/library/x:latest", image.id};
+  return import.commit(std::span(&image, 1), std::span(&tag, 1));
+}
+
 // Where an fsync costs nothing, for tests of hundreds of stores that look at no disk.
 inline std::string memory_directory() {
   const char* asked = std::getenv("TEST_TMPDIR");
