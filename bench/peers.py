@@ -172,6 +172,7 @@ class LyrFuse(Lyr):
     run_flags = ("--union", "fuse")
     load_argv = Peer.load_argv  # loads as lyr does: its column stays empty there
     import_argv = Peer.import_argv
+    empty_store = Peer.empty_store
 
     def setup(self):
         self.make_dir()
