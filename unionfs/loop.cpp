@@ -3,8 +3,6 @@
 // as they were, each with one buffer.
 #include "unionfs/loop.h"
 
-#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 17)
-#include <fuse_lowlevel.h>
 #include <linux/fuse.h>
 #include <malloc.h>
 #include <poll.h>
@@ -20,6 +18,7 @@
 #include "base/sys_event.h"
 #include "base/sys_file.h"
 #include "unionfs/busy_wait.h"
+#include "unionfs/fuse_session.h"
 #include "unionfs/ledger.h"
 
 namespace lyr::unionfs {

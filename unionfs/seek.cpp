@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "unionfs/seek.h"
 
-#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 17)
-#include <fuse_lowlevel.h>
 #include <unistd.h>
+
+#include "unionfs/fuse_session.h"
 
 namespace lyr::unionfs {
 namespace {
