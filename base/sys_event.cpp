@@ -100,6 +100,7 @@ Result<> restore_terminal(const Fd& terminal, const struct termios& settings) {
 
 int64_t now_unix_ns() { return clock_ns(CLOCK_REALTIME); }
 int64_t now_monotonic_ms() { return clock_ns(CLOCK_MONOTONIC) / 1000000; }
+int64_t now_monotonic_ns() { return clock_ns(CLOCK_MONOTONIC); }
 int64_t thread_cpu_ns() { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
 
 Result<Fd> watch_writes(const Fd& file) {

@@ -46,6 +46,7 @@ Result<> restore_terminal(const Fd& terminal, const struct termios& settings);
 
 int64_t now_unix_ns();
 int64_t now_monotonic_ms();
+int64_t now_monotonic_ns();
 int64_t thread_cpu_ns();  // that this thread has used so far
 
 // Becomes readable when `path` below `dir` is written to.

@@ -232,6 +232,55 @@ Result<> become_background() {
   return {};
 }
 
+Result<> stand_back() {
+  struct {  // linux/sched/types.h, version 0; <sched.h> of newer C libraries has one of that name
+    uint32_t size = 48;
+    uint32_t policy = SCHED_OTHER;
+    uint64_t flags = 0;
+    int32_t nice = 19;
+    uint32_t priority = 0;
+    uint64_t runtime = 100'000'000;  // ns: the longest slice gives way to any shorter one
+    uint64_t deadline = 0;
+    uint64_t period = 0;
+  } attributes;
+  static_assert(sizeof attributes == 48);
+  return check(::syscall(SYS_sched_setattr, 0, &attributes, 0), "sched_setattr");
+}
+
+Result<std::vector<int>> cpus_allowed() {
+  cpu_set_t set;
+  TRY(check(::sched_getaffinity(0, sizeof set, &set), "sched_getaffinity"));
+  std::vector<int> cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(static_cast<size_t>(cpu), &set)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+namespace {
+
+cpu_set_t set_of(std::span<const int> cpus) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (int cpu : cpus) CPU_SET(static_cast<size_t>(cpu), &set);
+  return set;
+}
+
+}  // namespace
+
+Result<> allow_cpus(std::span<const int> cpus) {
+  cpu_set_t set = set_of(cpus);
+  return check(::sched_setaffinity(0, sizeof set, &set), "sched_setaffinity");
+}
+
+Result<> allow_cpus(std::thread& thread, std::span<const int> cpus) {
+  cpu_set_t set = set_of(cpus);
+  int error = ::pthread_setaffinity_np(thread.native_handle(), sizeof set, &set);
+  return error == 0 ? Result<>() : fail(error, "sched_setaffinity");
+}
+
+int current_cpu() { return ::sched_getcpu(); }
+
 void set_umask(mode_t mask) { ::umask(mask); }
 
 Result<> chdir(const char* path) { return check(::chdir(path), "chdir"); }

@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "base/fd.h"
@@ -88,6 +89,14 @@ Result<> new_session_id();  // setsid
 // A session of its own, no standard streams, and CPU and disk only when nobody else wants them.
 Result<> become_background();
 Result<> chdir(const char* path);
+// The calling thread runs when its CPU has nothing else to do, and is there and then taken from it
+// by whoever wants to (as far as Linux 6.12 lets it say so; before, within a tick).
+Result<> stand_back();
+// The CPUs that the calling thread may run on, in ascending order.
+Result<std::vector<int>> cpus_allowed();
+Result<> allow_cpus(std::span<const int> cpus);
+Result<> allow_cpus(std::thread& thread, std::span<const int> cpus);
+int current_cpu();
 void set_umask(mode_t mask);
 Result<> fchdir(const Fd& dir);
 // The working directory. Where it is outside the root it starts with "(unreachable)".

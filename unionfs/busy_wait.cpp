@@ -2,7 +2,6 @@
 #include "unionfs/busy_wait.h"
 
 #include <fcntl.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +9,7 @@
 #include <string_view>
 
 #include "base/sys_file.h"
+#include "base/sys_process.h"
 
 namespace lyr::unionfs {
 namespace {
@@ -30,20 +30,20 @@ void BusyWait::received(int64_t now) {
 }
 
 SpareCpu::SpareCpu() {
-  cpu_set_t cpus;
-  if (::sched_getaffinity(0, sizeof cpus, &cpus) == 0) cpus_ = CPU_COUNT(&cpus);
+  auto cpus = sys::cpus_allowed();
+  if (cpus) cpus_ = static_cast<int>(cpus->size());
   auto load = sys::open("/proc/loadavg", O_RDONLY);
   if (load) load_ = std::move(*load);
 }
 
-bool SpareCpu::at(int64_t now) {
+bool SpareCpu::at(int64_t now, int own) {
   if (!load_ || cpus_ < 2) return false;
-  if (asked_at_ != 0 && now - asked_at_ < lasts_ns) return spare_;
+  if (asked_at_ != 0 && now - asked_at_ < (spare_ ? lasts_ns : no_lasts_ns)) return spare_;
   asked_at_ = now;
   std::array<char, 128> text{};
   auto got = sys::pread(load_, std::as_writable_bytes(std::span(text)), 0);
   int running = got && *got > 0 ? runnable({text.data(), *got}) : -1;
-  spare_ = running >= 0 && running < cpus_;  // we are one of them
+  spare_ = running >= 0 && running - own < cpus_;  // we are one of them
   return spare_;
 }
 

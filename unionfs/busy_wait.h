@@ -36,10 +36,12 @@ class BusyWait {
 // Whether a CPU has nothing to do, so that looking takes it from nobody. Not thread-safe.
 class SpareCpu {
  public:
-  static constexpr int64_t lasts_ns = 10'000'000;  // how long an answer is taken for true
+  static constexpr int64_t lasts_ns = 10'000'000;  // how long "yes" is taken for true
+  static constexpr int64_t no_lasts_ns = 1'000'000;
 
   SpareCpu();
-  bool at(int64_t now);
+  // `own`: threads of ours beside the calling one that run.
+  bool at(int64_t now, int own = 0);
 
  private:
   int cpus_ = 0;  // that we may run on

@@ -7,7 +7,6 @@
 #include <malloc.h>
 #include <poll.h>
 
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
@@ -20,6 +19,7 @@
 #include "unionfs/busy_wait.h"
 #include "unionfs/fuse_session.h"
 #include "unionfs/ledger.h"
+#include "unionfs/same_cpu.h"
 
 namespace lyr::unionfs {
 namespace {
@@ -29,7 +29,8 @@ void count(RequestCounts& counts, const struct fuse_in_header& header) {
   counts.by_opcode[opcode].fetch_add(1, std::memory_order_relaxed);
 }
 
-// A device's reader. Alone it looks for requests before it sleeps, and reads without blocking then.
+// A device's reader. Alone it keeps beside who asks, or looks for requests before it sleeps and
+// reads without blocking then.
 class Reader {
  public:
   Reader(struct fuse_session* session, const Fd& device, bool alone)
@@ -40,24 +41,38 @@ class Reader {
   // Bytes of the next request; 0: it is unmounted; below: an errno value, negative.
   int receive(struct fuse_buf& request) {
     if (!spare_cpu_) return fuse_session_receive_buf(session_, &request);
-    look(wait_.looks() && spare_cpu_->at(now_ns()));
+    if (same_cpu_.possible()) return receive_on_one_cpu(request);
+    look(wait_.looks() && spare_cpu_->at(sys::now_monotonic_ns()));
     for (;;) {
       int got = fuse_session_receive_buf(session_, &request);
       if (got != -EAGAIN) {
-        if (got > 0) wait_.received(now_ns());
+        if (got > 0) wait_.received(sys::now_monotonic_ns());
         return got;
       }
-      if (!wait_.looks_on(now_ns())) sleep();
+      if (!wait_.looks_on(sys::now_monotonic_ns())) sleep();
     }
   }
   void answered() {
-    if (spare_cpu_) wait_.answered(now_ns());
+    if (!spare_cpu_) return;
+    answered_at_ = sys::now_monotonic_ns();
+    wait_.answered(answered_at_);
   }
 
  private:
-  static int64_t now_ns() {
-    using std::chrono::steady_clock;
-    return std::chrono::nanoseconds(steady_clock::now().time_since_epoch()).count();
+  int receive_on_one_cpu(struct fuse_buf& request) {
+    if (worth_it_) {
+      same_cpu_.keep_until(answered_at_ + BusyWait::window_ns, gap_);
+    } else {
+      same_cpu_.stop();
+    }
+    int got = fuse_session_receive_buf(session_, &request);
+    if (got <= 0) return got;
+    int64_t now = sys::now_monotonic_ns();
+    gap_ = now - answered_at_;
+    wait_.received(now);
+    // Now, as who asked sleeps until we answer, and is not among those that run.
+    worth_it_ = wait_.looks() && spare_cpu_->at(now, same_cpu_.running());
+    return got;
   }
   void look(bool on) {
     if (on == looking_) return;
@@ -73,6 +88,10 @@ class Reader {
   std::optional<SpareCpu> spare_cpu_;
   bool looking_ = false;
   BusyWait wait_;
+  SameCpu same_cpu_;
+  int64_t answered_at_ = 0;
+  int64_t gap_ = 0;        // ns from the last answer to the request after it
+  bool worth_it_ = false;  // to keep beside who asks
 };
 
 // What the session was opened with, for a server that came after that. The kernel takes no answer

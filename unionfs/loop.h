@@ -17,9 +17,10 @@ struct Loop {
   Ledger* ledger = nullptr;  // of a server that may be killed
 };
 // Blocks until the session is unmounted or aborted. Every request read from the device is counted
-// before it is answered, those that libfuse answers by itself among them. A single thread looks for
-// requests before it sleeps, see unionfs/busy_wait.h. ENOTRECOVERABLE: a server before this one was
-// killed, and the kernel cannot send again what that left unanswered.
+// before it is answered, those that libfuse answers by itself among them. A single thread keeps on
+// the CPU of who asks, or looks for requests before it sleeps: see unionfs/same_cpu.h, busy_wait.h.
+// ENOTRECOVERABLE: a server before this one was killed, and the kernel cannot send again what that
+// left unanswered.
 Result<> loop(struct fuse_session* session, const Loop& settings);
 
 }  // namespace lyr::unionfs

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "unionfs/same_cpu.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <thread>
+#include <vector>
+
+#include "base/sys_event.h"
+#include "base/sys_process.h"
+
+namespace lyr::unionfs {
+namespace {
+
+constexpr int64_t quick = 5'000;
+constexpr int64_t slow = 50'000;
+constexpr int64_t for_ever = std::numeric_limits<int64_t>::max();
+
+// Of `count` requests, each `gap` after the answer before it: how many change sides.
+int changes(Side& side, int count, int64_t gap) {
+  int changed = 0;
+  for (int i = 0; i < count; ++i) changed += side.changes(gap) ? 1 : 0;
+  return changed;
+}
+
+TEST(Side, StaysWhereRequestsComeQuickly) {
+  Side side;
+  EXPECT_EQ(changes(side, 10'000, quick), 0);
+}
+
+TEST(Side, OneSlowRequestIsForgiven) {
+  Side side;
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(changes(side, 50, quick), 0);
+    EXPECT_EQ(changes(side, 1, 1000 * slow), 0);
+  }
+}
+
+TEST(Side, FollowsWhoAsks) {
+  Side side;
+  changes(side, 1000, quick);
+  EXPECT_EQ(changes(side, 12, slow), 1);
+  EXPECT_EQ(changes(side, 1000, quick), 0) << "it is quick here";
+}
+
+// Who works for long between requests is as slow on either side.
+TEST(Side, SeldomTriesWhereNeitherIsQuick) {
+  Side side;
+  EXPECT_LE(changes(side, 10'000, slow), 24);
+}
+
+// The gaps of a program that is quick on side 1, and slow on side 0.
+TEST(Side, ComesBackFromATrialThatWasWorse) {
+  Side side;
+  int at = 1;
+  int there = 0;
+  constexpr int64_t works = 30'000;  // itself, between two requests
+  for (int i = 0; i < 10'000; ++i) {
+    there += at;
+    if (side.changes(at == 1 ? works : works + slow)) at = 1 - at;
+  }
+  EXPECT_GT(there, 9'500);
+}
+
+// Runs `body` where there are two CPUs; false: this machine has one.
+template <typename Body>
+bool on_two_cpus(const Body& body) {
+  auto cpus = sys::cpus_allowed();
+  if (!cpus || cpus->size() < 2) return false;
+  std::thread([&] {
+    cpus->resize(2);
+    ASSERT_TRUE(sys::allow_cpus(*cpus));
+    SameCpu same_cpu;
+    ASSERT_TRUE(same_cpu.possible());
+    body(same_cpu, *cpus);
+  }).join();
+  return true;
+}
+
+std::vector<int> allowed() { return sys::cpus_allowed().value_or(std::vector<int>()); }
+
+TEST(SameCpu, KeepsTheCallerOnOneCpuUntilItIsTold) {
+  bool done = on_two_cpus([](SameCpu& same_cpu, const std::vector<int>& cpus) {
+    EXPECT_EQ(same_cpu.running(), 0);
+    same_cpu.keep_until(for_ever, quick);
+    EXPECT_EQ(allowed().size(), 1u);
+    EXPECT_EQ(same_cpu.running(), 1);
+    same_cpu.stop();
+    EXPECT_EQ(allowed(), cpus);
+    while (same_cpu.running() != 0) std::this_thread::yield();
+  });
+  EXPECT_EQ(done, allowed().size() >= 2);
+}
+
+TEST(SameCpu, ChangesTheCpuWhenRequestsComeSlowly) {
+  bool done = on_two_cpus([](SameCpu& same_cpu, const std::vector<int>&) {
+    same_cpu.keep_until(for_ever, quick);
+    std::vector<int> first = allowed();
+    for (int i = 0; i < 20 && allowed() == first; ++i) same_cpu.keep_until(for_ever, slow);
+    EXPECT_EQ(allowed().size(), 1u);
+    EXPECT_NE(allowed(), first);
+  });
+  EXPECT_EQ(done, allowed().size() >= 2);
+}
+
+TEST(SameCpu, SleepsWhenItsTimeIsOverAndWakesAgain) {
+  bool done = on_two_cpus([](SameCpu& same_cpu, const std::vector<int>&) {
+    for (int i = 0; i < 100; ++i) {
+      same_cpu.keep_until(1, quick);  // long past
+      while (same_cpu.running() != 0) std::this_thread::yield();
+    }
+  });
+  EXPECT_EQ(done, allowed().size() >= 2);
+}
+
+TEST(SameCpu, EndsWhileItFallsAsleep) {
+  auto cpus = sys::cpus_allowed();
+  ASSERT_TRUE(cpus);
+  if (cpus->size() > 2) cpus->resize(2);
+  std::thread([&] {
+    ASSERT_TRUE(sys::allow_cpus(*cpus));
+    for (int i = 0; i < 5000; ++i) {
+      SameCpu same_cpu;
+      if (!same_cpu.possible()) continue;
+      int64_t over = sys::now_monotonic_ns() + 100'000;
+      same_cpu.keep_until(over, quick);
+      int64_t end = over - 1000 + i % 50 * 100;
+      while (sys::now_monotonic_ns() < end) continue;
+    }
+  }).join();
+}
+
+TEST(SameCpu, IsNotPossibleWithOneCpu) {
+  std::thread([] {
+    int cpu = sys::current_cpu();
+    ASSERT_TRUE(sys::allow_cpus({&cpu, 1}));
+    SameCpu same_cpu;
+    EXPECT_FALSE(same_cpu.possible());
+  }).join();
+}
+
+}  // namespace
+}  // namespace lyr::unionfs

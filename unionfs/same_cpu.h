@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keeps who asks and who answers on one CPU, where they only take turns. A CPU with nothing to do
+// draws whoever is woken (Linux, kernel/sched/fair.c, select_idle_sibling), but has to be woken
+// itself first, by an interrupt, for each request and again for each answer. Where we have two
+// CPUs, a thread of low priority can keep one of them busy, and so both on the other.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <thread>
+#include <vector>
+
+namespace lyr::unionfs {
+
+// Which of two CPUs the server is on: where requests come quickly is who asks. Where they come
+// slowly it may be on the other one; a short stay there tells. Not thread-safe.
+class Side {
+ public:
+  // A request came `gap` ns after the answer to the one before. True: change sides now.
+  bool changes(int64_t gap);
+
+ private:
+  static constexpr int64_t quick_ns = 15'000;  // less than it takes to wake a CPU
+  static constexpr int64_t gap_max_ns = 100'000;
+  static constexpr int trial = 8;            // requests
+  static constexpr int patience_min = 8;     // requests before a trial
+  static constexpr int patience_max = 2048;  // where neither side is quick
+
+  int64_t mean_ = 0;       // of the gaps, the last ones weigh most
+  int64_t elsewhere_ = 0;  // what it was on the other side, during a trial
+  bool tries_ = false;
+  int here_ = 0;  // requests since the last change
+  int slow_ = 0;  // of them, the last ones while the mean was slow
+  int patience_ = patience_min;
+};
+
+// Of the one thread that serves; its calls are not thread-safe.
+class SameCpu {
+ public:
+  SameCpu();
+  SameCpu(const SameCpu&) = delete;
+  SameCpu& operator=(const SameCpu&) = delete;
+  ~SameCpu();
+
+  // Whether there are two CPUs to choose from.
+  bool possible() const { return cpus_.size() == 2; }
+  // To be called after each answer, for as long as it is worth it: the calling thread stays on a
+  // CPU, the other one is kept busy until the monotonic clock says `ns`. `gap`: see Side.
+  void keep_until(int64_t ns, int64_t gap);
+  // The calling thread may run anywhere again.
+  void stop();
+  // How many threads of ours run beside the calling one.
+  int running() const { return asleep_.load(std::memory_order_relaxed) ? 0 : 1; }
+
+ private:
+  void take_place(int side);
+  bool start();
+  void run();
+
+  std::vector<int> cpus_;     // that we may run on
+  std::optional<int> place_;  // of cpus_: where the server is bound to
+  Side side_;
+  bool refused_ = false;  // by the kernel: there is no point in asking again
+  std::atomic<int64_t> until_ = 0;
+  std::atomic<bool> asleep_ = true;
+  std::atomic<bool> ended_ = false;
+  std::thread thread_;
+};
+
+}  // namespace lyr::unionfs
