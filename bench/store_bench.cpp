@@ -98,28 +98,28 @@ void read_warm(benchmark::State& state) {
 BENCHMARK(read_warm)->Arg(4096)->Arg(65536);
 
 // Half of it is letters, so that it can be compressed.
-SampleLayer text_layer() {
+SampleLayer text_layer(size_t file_bytes) {
   SampleLayer layer;
   for (unsigned i = 0; i < 1000; ++i) {
-    std::string content = content_of(100000, i);
+    std::string content = content_of(file_bytes, i);
     for (size_t at = 0; at < content.size(); at += 2) content[at] = 'a';
     layer.file("d0/f" + std::to_string(i), content);
   }
   return layer;
 }
 
-// Arguments: bytes of one read, of an object that this process has not read yet: it is checked
-// whole; and whether it is a compressed frame.
+// Arguments: bytes of an object that this process has not read yet, so that it is checked whole
+// though 4 KiB of it are read; and whether it is a compressed frame.
 void read_first(benchmark::State& state) {
   Scratch scratch;
-  SampleLayer layer = text_layer();
+  SampleLayer layer = text_layer(static_cast<size_t>(state.range(0)));
   load(*scratch.store, layer, layer.record());
   if (state.range(1) != 0) {
     CollectOptions compact;
     compact.compress = true;
     CHECK(must(scratch.store->collect(compact)).packs_rewritten > 0);
   }
-  std::vector<std::byte> data(static_cast<size_t>(state.range(0)));
+  std::vector<std::byte> data(4096);
   std::optional<Tree> tree;
   Ino next = no_ino;
   for (auto _ : state) {
@@ -134,7 +134,9 @@ void read_first(benchmark::State& state) {
     benchmark::DoNotOptimize(must(scratch.store->read_file(*tree, next++, 4096, data)));
   }
 }
-BENCHMARK(read_first)->ArgNames({"bytes", "compressed"})->Args({4096, 0})->Args({4096, 1});
+BENCHMARK(read_first)
+    ->ArgNames({"object", "compressed"})
+    ->ArgsProduct({{16 << 10, 100'000, 256 << 10}, {0, 1}});
 
 // Argument: bytes of one read, one after another through a file of 200 MB.
 void read_sequential(benchmark::State& state) {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
 #include <vector>
 
 #include "base/sys_file.h"
@@ -20,6 +19,11 @@ bool same_object(const FrameHeader& header, const ObjectId& object) {
 // Not the pack's fault: an index without it would be believed from then on.
 bool is_ours(const Error& error) {
   return error.code == EMFILE || error.code == ENFILE || error.code == ENOMEM;
+}
+
+ObjectBuffer& this_threads_buffer() {
+  thread_local ObjectBuffer buffer = make_object_buffer();
+  return buffer;
 }
 
 }  // namespace
@@ -131,14 +135,11 @@ std::optional<Place> ObjectReader::find_same(const ObjectId& object,
 // part often reads the next one soon.
 Result<size_t> ObjectReader::read_compressed(const ObjectId& object, const Located& located,
                                              uint64_t offset, std::span<std::byte> data) {
-  auto whole = unpacked_.find(object);
-  if (!whole) {
-    auto fresh = std::make_shared<std::vector<std::byte>>(located.bytes);
-    TRY(read_frame(located.place, object, *fresh));
-    whole = std::move(fresh);
-    if (data.size() < located.bytes) unpacked_.keep(object, whole);
-  }
-  std::memcpy(data.data(), whole->data() + offset, data.size());
+  if (unpacked_.read(object, offset, data)) return data.size();
+  ObjectBuffer& whole = this_threads_buffer();
+  TRY(read_frame(located.place, object, {whole.get(), located.bytes}));
+  std::memcpy(data.data(), whole.get() + offset, data.size());
+  if (data.size() < located.bytes) whole = unpacked_.keep(object, std::move(whole));
   return data.size();
 }
 
@@ -160,16 +161,14 @@ Result<size_t> ObjectReader::read(const ObjectId& object, uint64_t offset,
     if (got && index_.epoch() == located->epoch) return got;
     forget(object);  // the pack is gone or unreadable: perhaps there is another copy
   }
-  // The frame is checked as a whole, so it is read as a whole, here once for each thread.
-  // Not zeroed: a small object touches a page of it.
-  thread_local auto whole = std::make_unique_for_overwrite<std::byte[]>(object_bytes_max);
+  // The frame is checked as a whole, so it is read as a whole.
+  ObjectBuffer& whole = this_threads_buffer();
   Located located = TRY(locate(object, {whole.get(), object_bytes_max}));
   if (offset >= located.bytes) return size_t{0};
   data = data.first(std::min<uint64_t>(data.size(), located.bytes - offset));
   std::memcpy(data.data(), whole.get() + offset, data.size());
   if (located.compressed && data.size() < located.bytes) {
-    auto bytes = std::span(whole.get(), located.bytes);
-    unpacked_.keep(object, std::make_shared<std::vector<std::byte>>(bytes.begin(), bytes.end()));
+    whole = unpacked_.keep(object, std::move(whole));
   }
   return data.size();
 }

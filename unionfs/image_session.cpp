@@ -7,6 +7,7 @@
 #include <array>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/sys_file.h"
@@ -201,8 +202,8 @@ void op_lseek(fuse_req_t request, fuse_ino_t node, off_t offset, int whence,
 
 // Cookies: 1 and 2 follow "." and "..", entry N has N + 3.
 struct Listing {
-  Listing(fuse_req_t asked, size_t bytes, bool attributes)
-      : request(asked), full(attributes), buffer(bytes) {}
+  Listing(fuse_req_t asked, std::span<char> room, bool attributes)
+      : request(asked), full(attributes), buffer(room) {}
 
   // False: it does not fit.
   bool add(const char* name, Ino ino, uint64_t next) {
@@ -227,7 +228,7 @@ struct Listing {
 
   fuse_req_t request;
   bool full;
-  std::vector<char> buffer;
+  std::span<char> buffer;
   size_t used = 0;
 };
 
@@ -239,7 +240,9 @@ void list(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset, bool a
     fuse_reply_err(request, ENOTDIR);
     return;
   }
-  Listing listing(request, size, attributes);
+  thread_local std::vector<char> buffer;
+  if (buffer.size() < size) buffer.resize(size);
+  Listing listing(request, std::span(buffer).first(size), attributes);
   auto at = static_cast<uint64_t>(offset);
   const store::Tree& tree = image_of(request).options.tree;
   uint64_t count = tree.entry_count(directory);
