@@ -78,7 +78,7 @@ Result<> serve(const Container& container, const Fd& channel, unionfs::Ledger& l
   options.work = TRY(sys::open_at(directory, "work", O_RDONLY | O_DIRECTORY));
   if (container.map.single) options.ownership = unionfs::Ownership::in_xattr;
   options.trusted_xattrs = is_host_root();
-  options.durable = container.durable;
+  options.durable = options.sync = container.durable;
   options.ledger = &ledger;
   if (!ledger.has(handed_device)) {
     // It stays there, for one that follows a server killed at this place.

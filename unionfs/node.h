@@ -61,6 +61,7 @@ struct Node {
                        // and its identity after
   bool in_upper = false;
   bool no_xattrs = false;   // the upper object has none that the container may see
+  bool unsynced = false;    // it is among Union::unsynced_
   uint64_t upper_ino = 0;   // of the upper object
   std::vector<Link> links;  // names we know; none: unlinked
   SharedFd held;            // the upper object of a file without names, or a directory's descriptor

@@ -11,6 +11,7 @@ namespace lyr::unionfs {
 namespace {
 
 constexpr size_t copy_bytes = 256 << 10;
+constexpr size_t unsynced_max = 384;  // as many as have a descriptor
 
 }  // namespace
 
@@ -43,7 +44,18 @@ Result<Content> Union::content(Node& node, bool to_write) {
 Result<Content> Union::locate(uint64_t id, bool to_write) {
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
+  if (to_write && !node->unsynced) note_unsynced(*node);
   return content(*node, to_write);
+}
+
+void Union::note_unsynced(Node& node) {
+  if (unsynced_.size() == unsynced_max) {
+    Node* oldest = nodes_.find(unsynced_.front());
+    if (oldest != nullptr) oldest->unsynced = false;
+    unsynced_.pop_front();
+  }
+  node.unsynced = true;
+  unsynced_.push_back(node.id);
 }
 
 Result<size_t> Union::read(uint64_t id, uint64_t offset, std::span<std::byte> data) {
@@ -107,14 +119,33 @@ Result<size_t> Union::copy_range(uint64_t from_id, uint64_t from_offset, uint64_
   return done;
 }
 
+// Of those that are open still.
+std::vector<SharedFd> Union::take_unsynced() {
+  std::vector<SharedFd> files;
+  for (uint64_t id : unsynced_) {
+    Node* node = nodes_.find(id);
+    if (node == nullptr) continue;
+    node->unsynced = false;
+    if (node->data) files.push_back(node->data);
+  }
+  unsynced_.clear();
+  return files;
+}
+
+// Who writes many files and then has them put on disk asks so for one after the other. Where their
+// content is on its way when the first one is, what the file system writes down for that has them
+// all, and there is little left to do for the others.
 Result<> Union::fsync(uint64_t id, bool data_only) {
   SharedFd fd;
+  std::vector<SharedFd> others;
   {
     std::scoped_lock lock(mutex_);
     Node* node = TRY(find(id));
     if (!node->in_upper) return {};  // the lower is durable already
+    if (node->unsynced) others = take_unsynced();
     fd = node->type == S_IFDIR ? TRY(directory_fd(*node)) : TRY(data_fd(*node));
   }
+  for (const SharedFd& other : others) static_cast<void>(sys::start_writeback(*other, 0, 0));
   return data_only ? sys::fdatasync(*fd) : sys::fsync(*fd);
 }
 

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -245,11 +246,14 @@ class Union {
   std::mutex mutex_;  // guards all below
   NodeTable nodes_;
   std::vector<std::pair<uint64_t, bool>>
-      open_fds_;  // node ids with a cached descriptor, oldest first; true: data
+      open_fds_;                   // node ids with a cached descriptor, oldest first; true: data
+  std::deque<uint64_t> unsynced_;  // ids of files written to since somebody called fsync
   size_t held_count_ = 0;
   std::unordered_map<Ino, Node*> moved_;  // merged directories that were renamed, by the lower's
   bool moved_known_ = false;              // those of earlier mounts are in it too
   void remember_fd(Node& node, bool data);
+  void note_unsynced(Node& node);
+  std::vector<SharedFd> take_unsynced();
   // In `freed` of NodeTable::forget.
   void let_go(Node& node);
 };
