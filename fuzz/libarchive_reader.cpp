@@ -47,7 +47,6 @@ SeenEntry attributes_of(archive_entry* entry) {
   if (seen.type == 'h') seen.link_target = text_of(archive_entry_hardlink(entry));
   if (seen.type == 'l') seen.link_target = text_of(archive_entry_symlink(entry));
   seen.mode = archive_entry_perm(entry) & 07777;
-  seen.has_acl = archive_entry_acl_types(entry) != 0;
   seen.uid = archive_entry_uid(entry);
   seen.gid = archive_entry_gid(entry);
   seen.mtime_seconds = archive_entry_mtime(entry);

@@ -30,7 +30,7 @@ struct SeenEntry {
   std::vector<SeenPiece> content;  // in order, apart; what lies between is zeros
   std::map<std::string, std::string> xattrs;
   std::multimap<std::string, std::string> more_xattrs;  // whose name was there before
-  bool has_acl = false;                                 // of which libarchive makes the mode
+  bool has_acl = false;                                 // told by a record beside the header
 };
 
 // A file's content, told by its bytes that are not zero: the same for holes and for zeros.

@@ -84,8 +84,10 @@ Result<> walk(std::span<const std::byte> tar, size_t piece_bytes, Seen& seen) {
     return {};
   });
   while (true) {
+    size_t start = seen.stream.size();
     const TarEntry* entry = TRY(reader.next());
     if (entry == nullptr) break;
+    bool has_acl = seen.stream.find("SCHILY.acl.access", start) != std::string::npos;
     std::string stored;
     while (true) {
       auto piece = TRY(reader.payload());
@@ -94,6 +96,7 @@ Result<> walk(std::span<const std::byte> tar, size_t piece_bytes, Seen& seen) {
     }
     seen.stream += stored;
     seen.entries.push_back(seen_of(*entry));
+    seen.entries.back().has_acl = has_acl;
     add_content(seen.entries.back(), *entry, std::move(stored));
   }
   return reader.finish();
@@ -120,7 +123,8 @@ bool both_slashes(char left, char right) { return left == '/' && right == '/'; }
 //   do not.
 // - An xattr both as SCHILY.xattr and as LIBARCHIVE.xattr: libarchive gives two of one name, docker
 //   and lyr the first of these.
-// - A mode beside an ACL: libarchive takes it from the ACL, docker and lyr from the header.
+// - A mode beside an ACL: libarchive takes it from the ACL, as much of that as it can read; docker
+//   and lyr take the header's.
 // - A link whose header has no target, only the long name or PAX header before it: libarchive loses
 //   that, and takes a hard link for nothing at all.
 // - A prefix that ends in a slash: libarchive puts no second one between it and the name.
@@ -142,7 +146,7 @@ void make_alike(fuzz::SeenEntry& ours, fuzz::SeenEntry& theirs) {
     theirs.type = ours.type;
     theirs.link_target = ours.link_target;
   }
-  if (theirs.has_acl) theirs.mode = ours.mode;
+  if (ours.has_acl) theirs.mode = ours.mode;
 }
 
 void check_libarchive(std::span<const std::byte> tar, std::vector<fuzz::SeenEntry> ours) {

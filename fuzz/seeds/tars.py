@@ -248,6 +248,9 @@ def hostile():
     yield "no-target", header("l", "2")
     yield "acl", pax_of([("SCHILY.acl.access", "user::rwx,group::r-x,mask::r-x,other::---")]) + \
         entry("f", b"x")
+    yield "acl-of-mode-only", pax_of([("SCHILY.acl.access", "user::rwx,group::r-x,other::---")]) + \
+        entry("f", b"x")
+    yield "acl-cut", pax_of([("SCHILY.acl.access", "user::rwx,gro")]) + entry("f", b"x")
 
 
 def seeds():
