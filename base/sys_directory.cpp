@@ -190,6 +190,10 @@ Result<Mapping> Mapping::anonymous(size_t bytes) {
   return Mapping(static_cast<std::byte*>(data), bytes);
 }
 
+void Mapping::release() const {
+  if (data_ != nullptr) ::madvise(data_, size_, MADV_DONTNEED);
+}
+
 Result<> populate(std::span<std::byte> memory) {
   constexpr int populate_write = 23;  // MADV_POPULATE_WRITE, where the C library has no name for it
   auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));

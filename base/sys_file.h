@@ -158,6 +158,9 @@ class Mapping {
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   std::span<std::byte> mutable_bytes() { return {data_, size_}; }
+  // Of a read-only one: its pages leave our memory, and come back where they are touched. For who
+  // goes once through a large file.
+  void release() const;
 
  private:
   Mapping(std::byte* data, size_t size) : data_(data), size_(size) {}
