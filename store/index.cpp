@@ -186,13 +186,13 @@ Result<> Index::reserve(size_t count) {
   return grow(count, std::min(count, packs_spare));
 }
 
-Result<> Index::add(std::span<const IndexEntry> entries, uint64_t sequence) {
+Result<> Index::add(std::span<const IndexEntry> entries, std::optional<uint64_t> sequence) {
   std::scoped_lock writing(writing_);
   auto locked = TRY(Locked::take(lock_));
   TRY(grow(entries.size(), packs_in(entries)));
   auto now = table();
   if (!insert_all(*now, entries)) return fail(EUCLEAN, "index", file_name);
-  now->set_sequence(sequence);
+  if (sequence) now->set_sequence(*sequence);
   return {};
 }
 

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <span>
 
@@ -41,9 +42,9 @@ class Index {
   Result<> advance_epoch();
   // Makes room for `count` more, so that add() cannot fail for want of disk space.
   Result<> reserve(size_t count);
-  // Adds entries (twice is harmless) and then states that the table is whole up to `sequence`.
-  // EUCLEAN: the table is damaged; only replace() helps.
-  Result<> add(std::span<const IndexEntry> entries, uint64_t sequence);
+  // Adds entries (twice is harmless) and then states that the table is whole up to `sequence`, if
+  // one is given. EUCLEAN: the table is damaged; only replace() helps.
+  Result<> add(std::span<const IndexEntry> entries, std::optional<uint64_t> sequence);
   // Makes the table anew, of just these.
   Result<> replace(std::span<const IndexEntry> entries, uint64_t sequence);
   // What somebody left who was killed while making a table.

@@ -173,7 +173,7 @@ Result<size_t> ObjectReader::read(const ObjectId& object, uint64_t offset,
   return data.size();
 }
 
-Result<std::vector<IndexEntry>> ObjectReader::entries_since(uint64_t sequence) {
+Result<> ObjectReader::entries_since(uint64_t sequence, const EntrySink& each) {
   auto records = TRY(catalog_.packs());
   std::vector<IndexEntry> entries;
   for (const PackRecord& record : records) {
@@ -181,20 +181,32 @@ Result<std::vector<IndexEntry>> ObjectReader::entries_since(uint64_t sequence) {
     auto reader = PackReader::open(packs_.directory(), record.number, record.bytes);
     if (!reader && is_ours(reader.error())) return std::unexpected(std::move(reader).error());
     if (!reader) continue;  // its objects are lost, all others need not be
-    auto listed = reader->footer();
-    if (!listed) listed = reader->scan();
-    if (!listed) continue;
     auto dropped = TRY(catalog_.dropped(record.number));
-    for (const PackFooterEntry& entry : *listed) {
-      if (dropped.contains(entry.offset)) continue;
-      entries.push_back({entry.xxh3_low, entry.xxh3_high, {record.number, entry.offset}});
-    }
+    bool given = false;
+    auto give = [&](std::span<const PackFooterEntry> some) -> Result<> {
+      given = true;
+      entries.clear();
+      for (const PackFooterEntry& entry : some) {
+        if (dropped.contains(entry.offset)) continue;
+        entries.push_back({entry.xxh3_low, entry.xxh3_high, {record.number, entry.offset}});
+      }
+      return each(entries);
+    };
+    auto listed = reader->each_of_footer(give);
+    if (listed) continue;
+    if (given) return listed;
+    auto scanned = reader->scan();
+    if (scanned) TRY(give(*scanned));
   }
-  return entries;
+  return {};
 }
 
 Result<> ObjectReader::index_anew(uint64_t current) {
-  auto entries = TRY(entries_since(0));
+  std::vector<IndexEntry> entries;
+  TRY(entries_since(0, [&](std::span<const IndexEntry> some) -> Result<> {
+    entries.insert(entries.end(), some.begin(), some.end());
+    return {};
+  }));
   TRY(index_.replace(entries, current));
   indexed_all_at_ = current;
   return {};
@@ -207,8 +219,9 @@ Result<bool> ObjectReader::catch_up() {
   if (current == known_sequence) return false;
   Result<> added = fail(EUCLEAN, "index");  // one that knows more is another catalogue's
   if (known_sequence < current) {
-    auto entries = TRY(entries_since(known_sequence));
-    added = index_.add(entries, current);
+    auto add = [&](std::span<const IndexEntry> some) { return index_.add(some, std::nullopt); };
+    added = entries_since(known_sequence, add);
+    if (added) added = index_.add({}, current);
   }
   if (!added && added.error().code == EUCLEAN) added = index_anew(current);
   TRY(std::move(added));

@@ -75,8 +75,9 @@ class ObjectReader {
   // Makes the index anew from every pack, once for each state of the catalogue.
   Result<bool> index_all();
   Result<> index_anew(uint64_t current);  // indexing_ held
-  // What is in the packs that came after `sequence`.
-  Result<std::vector<IndexEntry>> entries_since(uint64_t sequence);
+  // What is in the packs that came after `sequence`, some at a time.
+  using EntrySink = std::function<Result<>(std::span<const IndexEntry>)>;
+  Result<> entries_since(uint64_t sequence, const EntrySink& each);
   Shard& shard(const ObjectId& object) { return shards_[object.xxh3_high % shards_.size()]; }
 
   PackSet packs_;

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "store/frame.h"
 #include "store/pack_writes.h"
+#include "store/spool.h"
 
 namespace lyr::store {
 
@@ -51,6 +52,7 @@ struct PackTrailer {  // the last bytes of a sealed pack
 };
 static_assert(sizeof(PackTrailer) == 32);
 
+uint64_t footer_seed(const PackTrailer& trailer);
 uint64_t footer_checksum(std::span<const PackFooterEntry> entries, const PackTrailer& trailer);
 
 std::string pack_name(PackNumber number);
@@ -62,7 +64,7 @@ Result<PackNumber> parse_pack_name(std::string_view name);
 class PackWriter {
  public:
   // Claims a number nobody has and holds the file's lock: a sweep takes only packs that nobody
-  // holds. `writes` outlives the writer.
+  // holds. `packs` and `writes` outlive the writer.
   static Result<PackWriter> create(const Fd& packs, PackWrites& writes, bool compacted = false);
 
   PackNumber number() const { return number_; }
@@ -79,7 +81,7 @@ class PackWriter {
   Result<uint64_t> seal();
 
  private:
-  PackWriter(Fd file, PackNumber number, PackWrites& writes, bool compacted);
+  PackWriter(const Fd& packs, Fd file, PackNumber number, PackWrites& writes, bool compacted);
   Result<> pad_to(uint64_t offset);
 
   std::shared_ptr<const Fd> file_;
@@ -87,7 +89,7 @@ class PackWriter {
   PackWrites* writes_;
   uint64_t flushed_ = 0;
   std::vector<std::byte> buffer_;  // what follows flushed_; at most write_bytes plus a frame
-  std::vector<PackFooterEntry> entries_;
+  Spool entries_;                  // of the footer; there may be millions
 };
 
 // Reads one pack. Thread-safe.
@@ -116,12 +118,17 @@ class PackReader {
   Result<bool> compacted() const;
   // The objects by the footer; EUCLEAN when it is damaged or missing.
   Result<std::vector<PackFooterEntry>> footer() const;
+  // The same, some at a time: `each` is called only when all of them are good.
+  using FooterSink = std::function<Result<>(std::span<const PackFooterEntry>)>;
+  Result<> each_of_footer(const FooterSink& each) const;
   // The objects by reading every frame: for a pack whose footer is lost. What is damaged, or was
   // punched out, is passed over.
   Result<std::vector<PackFooterEntry>> scan() const;
 
  private:
   PackReader(Fd file, PackNumber number, uint64_t bytes);
+  Result<PackTrailer> trailer() const;
+  Failure broken_footer() const;
   Result<> read_at(uint64_t offset, std::span<std::byte> data) const;
   Failure damaged(uint64_t offset, const char* what) const;
   // Where a frame may stand at or after `at` (a multiple of 8); the pack's end when there is none.

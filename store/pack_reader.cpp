@@ -10,18 +10,23 @@
 #include "base/sys_file.h"
 #include "store/codec.h"
 #include "store/pack.h"
+#include "store/sum.h"
 
 namespace lyr::store {
 namespace {
 
 constexpr size_t scan_block_bytes = 1 << 20;
+constexpr uint64_t footer_entries_read = 16384;  // at a time
 static_assert(scan_block_bytes % frame_alignment == 0);
 
 }  // namespace
 
+uint64_t footer_seed(const PackTrailer& trailer) {
+  return XXH3_64bits(&trailer, offsetof(PackTrailer, checksum));
+}
+
 uint64_t footer_checksum(std::span<const PackFooterEntry> entries, const PackTrailer& trailer) {
-  uint64_t seed = XXH3_64bits(&trailer, offsetof(PackTrailer, checksum));
-  return XXH3_64bits_withSeed(entries.data(), entries.size_bytes(), seed);
+  return XXH3_64bits_withSeed(entries.data(), entries.size_bytes(), footer_seed(trailer));
 }
 
 PackReader::PackReader(Fd file, PackNumber number, uint64_t bytes)
@@ -115,21 +120,52 @@ Result<bool> PackReader::compacted() const {
   return (header.flags & pack_compacted) != 0;
 }
 
-Result<std::vector<PackFooterEntry>> PackReader::footer() const {
-  auto broken = [&] { return fail(EUCLEAN, "pack footer", pack_name(number_)); };
+Result<PackTrailer> PackReader::trailer() const {
   PackTrailer trailer{};
-  if (bytes_ < sizeof(PackHeader) + sizeof trailer) return broken();
+  if (bytes_ < sizeof(PackHeader) + sizeof trailer) return broken_footer();
   uint64_t end = bytes_ - sizeof trailer;
   TRY(read_at(end, std::as_writable_bytes(std::span(&trailer, 1))));
   if (trailer.magic != footer_magic ||
       trailer.count > (end - sizeof(PackHeader)) / sizeof(PackFooterEntry)) {
-    return broken();
+    return broken_footer();
   }
-  std::vector<PackFooterEntry> entries(trailer.count);
+  return trailer;
+}
+
+Failure PackReader::broken_footer() const {
+  return fail(EUCLEAN, "pack footer", pack_name(number_));
+}
+
+Result<std::vector<PackFooterEntry>> PackReader::footer() const {
+  auto end = TRY(trailer());
+  std::vector<PackFooterEntry> entries(end.count);
   auto bytes = std::as_writable_bytes(std::span(entries));
-  TRY(read_at(end - bytes.size(), bytes));
-  if (footer_checksum(entries, trailer) != trailer.checksum) return broken();
+  TRY(read_at(bytes_ - sizeof end - bytes.size(), bytes));
+  if (footer_checksum(entries, end) != end.checksum) return broken_footer();
   return entries;
+}
+
+Result<> PackReader::each_of_footer(const FooterSink& each) const {
+  auto end = TRY(trailer());
+  std::vector<PackFooterEntry> some(std::min(end.count, footer_entries_read));
+  auto in_pieces = [&](const FooterSink& sink) -> Result<> {
+    uint64_t at = bytes_ - sizeof end - end.count * sizeof(PackFooterEntry);
+    for (uint64_t left = end.count; left > 0;) {
+      auto piece = std::span(some).first(std::min<uint64_t>(some.size(), left));
+      TRY(read_at(at, std::as_writable_bytes(piece)));
+      TRY(sink(piece));
+      at += piece.size_bytes();
+      left -= piece.size();
+    }
+    return {};
+  };
+  Xxh3 sum(footer_seed(end));
+  TRY(in_pieces([&](std::span<const PackFooterEntry> piece) -> Result<> {
+    sum.update(std::as_bytes(piece));
+    return {};
+  }));
+  if (sum.finish() != end.checksum) return broken_footer();
+  return in_pieces(each);
 }
 
 Result<uint64_t> PackReader::next_magic(uint64_t at) const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/file.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -8,6 +9,7 @@
 #include "base/sys_file.h"
 #include "base/sys_random.h"
 #include "store/pack.h"
+#include "store/sum.h"
 
 namespace lyr::store {
 namespace {
@@ -41,8 +43,12 @@ Result<PackNumber> parse_pack_name(std::string_view name) {
   return number;
 }
 
-PackWriter::PackWriter(Fd file, PackNumber number, PackWrites& writes, bool compacted)
-    : file_(std::make_shared<const Fd>(std::move(file))), number_(number), writes_(&writes) {
+PackWriter::PackWriter(const Fd& packs, Fd file, PackNumber number, PackWrites& writes,
+                       bool compacted)
+    : file_(std::make_shared<const Fd>(std::move(file))),
+      number_(number),
+      writes_(&writes),
+      entries_(packs) {
   buffer_ = writes.spare_buffer();
   buffer_.reserve(buffer_bytes);
   PackHeader header{};
@@ -66,14 +72,14 @@ Result<PackWriter> PackWriter::create(const Fd& packs, PackWrites& writes, bool 
     // A sweep may have found it before it was locked, and taken it for a dead writer's.
     auto status = TRY(about(sys::stat(*file), name));
     if (status.st_nlink == 0) continue;
-    return PackWriter(std::move(*file), number, writes, compacted);
+    return PackWriter(packs, std::move(*file), number, writes, compacted);
   }
   return fail(EEXIST, "pack number");
 }
 
 bool PackWriter::has_room(uint64_t payload_bytes) const {
   uint64_t end = flushed_ + buffer_.size() + payload_alignment + payload_bytes;
-  return end + (entries_.size() + 2) * sizeof(PackFooterEntry) <= pack_bytes_max;
+  return end + entries_.bytes() + 2 * sizeof(PackFooterEntry) <= pack_bytes_max;
 }
 
 Result<> PackWriter::pad_to(uint64_t offset) {
@@ -95,8 +101,9 @@ Result<uint64_t> PackWriter::append_frame(const ObjectId& object, const FrameHea
   TRY(pad_to(offset));
   append_bytes(buffer_, &header, sizeof header);
   append_bytes(buffer_, stored.data(), stored.size());
-  entries_.push_back(
-      {object.xxh3_low, object.xxh3_high, offset, header.raw_bytes, header.stored_bytes});
+  PackFooterEntry entry{object.xxh3_low, object.xxh3_high, offset, header.raw_bytes,
+                        header.stored_bytes};
+  TRY(entries_.append(std::as_bytes(std::span(&entry, 1))));
   if (buffer_.size() >= write_bytes) TRY(flush());
   return offset;
 }
@@ -113,11 +120,20 @@ Result<> PackWriter::flush() {
 Result<uint64_t> PackWriter::seal() {
   uint64_t end = flushed_ + buffer_.size();
   TRY(pad_to((end + frame_alignment - 1) / frame_alignment * frame_alignment));
-  size_t footer_bytes = entries_.size() * sizeof(PackFooterEntry);
-  append_bytes(buffer_, entries_.data(), footer_bytes);
-  PackTrailer trailer{
-      .magic = footer_magic, .count = entries_.size(), .checksum = 0, .reserved = 0};
-  trailer.checksum = footer_checksum(entries_, trailer);
+  PackTrailer trailer{.magic = footer_magic,
+                      .count = entries_.bytes() / sizeof(PackFooterEntry),
+                      .checksum = 0,
+                      .reserved = 0};
+  auto view = TRY(entries_.view());
+  auto release = [&] { view.mapping.release(); };
+  trailer.checksum = xxh3_in_steps(view.bytes, footer_seed(trailer), release);
+  for (auto rest = view.bytes; !rest.empty();) {
+    auto piece = rest.first(std::min(rest.size(), sum_step_bytes));
+    append_bytes(buffer_, piece.data(), piece.size());
+    rest = rest.subspan(piece.size());
+    if (buffer_.size() >= write_bytes) TRY(flush());
+    release();
+  }
   append_bytes(buffer_, &trailer, sizeof trailer);
   TRY(flush());
   TRY(writes_->finish());
