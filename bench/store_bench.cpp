@@ -179,7 +179,7 @@ void tree_open(benchmark::State& state) {
     Extent extent{.length = 10, .object = {.sha256 = Digest::of(path)}};
     must(builder.add_file(path, attr_of(0644), 10, std::span(&extent, 1)));
   }
-  auto bytes = must(builder.finish());
+  auto bytes = bytes_of(builder);
   Fd file = must(unnamed_file(bytes));
   auto check = state.range(1) != 0 ? TreeCheck::everything : TreeCheck::checksum;
   for (auto _ : state) {

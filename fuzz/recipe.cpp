@@ -77,7 +77,7 @@ void check_taken(std::span<const std::byte> bytes) {
   CHECK(sizes->verbatim_bytes + sizes->object_bytes + sizes->zero_bytes == recipe->tar_bytes());
   auto again = writer.finish(recipe->diff_id());
   CHECK(again.has_value());
-  auto other = Recipe::parse(*again);
+  auto other = Recipe::parse(again->in_memory());
   CHECK(other.has_value() && other->diff_id() == recipe->diff_id());
   CHECK(other->tar_bytes() == recipe->tar_bytes());
   Replayed other_replayed = replay(*other, nullptr);
@@ -111,7 +111,7 @@ void check_written(std::span<const std::byte> bytes) {
   }
   auto file = writer.finish(Digest::of(tar));
   CHECK(file.has_value());
-  auto recipe = Recipe::parse(*file);
+  auto recipe = Recipe::parse(file->in_memory());
   CHECK(recipe.has_value() && recipe->diff_id() == Digest::of(tar));
   CHECK(recipe->object_count() == objects && recipe->tar_bytes() == tar.size());
   Replayed replayed = replay(*recipe, nullptr);

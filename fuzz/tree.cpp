@@ -73,12 +73,12 @@ void check_merged(const Tree& tree) {
   const Tree* layers[] = {&tree, &tree};
   auto merged = merge_trees(std::span(layers).first(1));
   if (!merged) return;
-  Tree image = must(tree_from(*merged));
+  Tree image = must(tree_from(merged->in_memory()));
   const std::vector<std::string> lines = lines_of(image);
   check_found(image);
-  CHECK(lines_of(must(tree_from(must(merge_trees(layers))))) == lines);
+  CHECK(lines_of(must(tree_from(bytes_of(must(merge_trees(layers)))))) == lines);
   const Tree* images[] = {&image};
-  CHECK(lines_of(must(tree_from(must(merge_trees(images))))) == lines);
+  CHECK(lines_of(must(tree_from(bytes_of(must(merge_trees(images)))))) == lines);
 }
 
 }  // namespace

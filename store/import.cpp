@@ -13,15 +13,18 @@
 namespace lyr::store {
 namespace {
 
-// Lets go of their bytes, which may be a hundred megabytes: a tree has yet to be merged.
+Result<> publish(const Fd& layers, const std::string& name, std::optional<Spool>& file) {
+  if (!file) return {};
+  TRY(file->publish(layers, name));
+  file.reset();
+  return {};
+}
+
 Result<> publish_layers(const Store::State& store, std::span<FinishedLayer> layers) {
   if (layers.empty()) return {};
   for (FinishedLayer& layer : layers) {
-    if (layer.tree.empty()) continue;  // published by a commit that then failed
-    TRY(publish_file(store.layers, recipe_name(layer.record.diff_id), layer.recipe));
-    TRY(publish_file(store.layers, layer_tree_name(layer.record.diff_id), layer.tree));
-    std::vector<std::byte>().swap(layer.recipe);  // assigning {} would keep the memory
-    std::vector<std::byte>().swap(layer.tree);
+    TRY(publish(store.layers, recipe_name(layer.record.diff_id), layer.recipe));
+    TRY(publish(store.layers, layer_tree_name(layer.record.diff_id), layer.tree));
   }
   return about(sys::fsync(store.layers), "layers");
 }
@@ -62,9 +65,8 @@ Result<bool> publish_image_tree(const Store::State& store, ImageRecord& image) {
     trees.push_back(std::move(tree));
   }
   for (const Tree& tree : trees) layers.push_back(&tree);
-  auto merged = TRY(merge_trees(layers));
-  TRY(publish_file(store.trees, name, merged));
-  std::vector<std::byte>().swap(merged);
+  auto merged = TRY(about(merge_trees(layers, Spool(store.trees)), name));
+  TRY(merged.publish(store.trees, name));
   auto made = TRY(open_tree(store.trees, name));
   image.content_bytes = made.content_bytes();
   return true;
@@ -72,24 +74,23 @@ Result<bool> publish_image_tree(const Store::State& store, ImageRecord& image) {
 
 }  // namespace
 
-Result<std::optional<Place>> Import::State::put(const ObjectId& object,
-                                                std::span<const std::byte> data) {
-  auto found = written.find(object);
-  if (found != written.end()) return found->second;
+Result<ImportObject> Import::State::put(const ObjectId& object, std::span<const std::byte> data) {
+  auto found = TRY(objects.find(object));
+  if (found) return *found;
   auto may_use = [this](const Place& place) { return leases.may_use(place); };
-  if (store->objects->find_same(object, data, may_use)) return std::nullopt;
+  if (store->objects->find_same(object, data, may_use)) return objects.add(object, std::nullopt);
   if (writer && !writer->has_room(data.size())) TRY(seal());
   if (!writer) writer = TRY(PackWriter::create(store->packs, writes));
   uint64_t offset = TRY(writer->append(object, data));
-  Place place{writer->number(), offset};
-  written.emplace(object, place);
-  return place;
+  return objects.add(object, Place{writer->number(), offset});
 }
 
 Result<> Import::State::put(LayerBatch& batch) {
   std::scoped_lock lock(mutex);
   auto put_one = [&](LayerBatch::Object& object, std::span<const std::byte> data) -> Result<> {
-    object.place = TRY(put(object.id, data));
+    ImportObject kept = TRY(put(object.id, data));
+    object.place = kept.place;
+    object.number = kept.number;
     return {};
   };
   TRY(batch.each_object(put_one));
@@ -153,7 +154,8 @@ Result<> Import::commit(std::span<const ImageRecord> images, std::span<const Tag
   bool trees_named = false;
   for (ImageRecord& image : complete) trees_named |= TRY(publish_image_tree(store, image));
   if (trees_named) TRY(about(sys::fsync(store.trees), "trees"));
-  if (!state_->written.empty()) TRY(store.index->reserve(state_->written.size()));
+  size_t written = state_->objects.written();
+  if (written > 0) TRY(store.index->reserve(written));
 
   std::vector<LayerRecord> layers;
   for (const FinishedLayer& layer : state_->finished) layers.push_back(layer.record);

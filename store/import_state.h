@@ -5,12 +5,13 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include "store/import_leases.h"
+#include "store/import_objects.h"
 #include "store/layer_batch.h"
 #include "store/pack.h"
+#include "store/spool.h"
 #include "store/store_state.h"
 
 namespace lyr::store {
@@ -18,8 +19,9 @@ namespace lyr::store {
 // A layer that was read whole and checked, waiting for the commit.
 struct FinishedLayer {
   LayerRecord record;
-  std::vector<std::byte> recipe;
-  std::vector<std::byte> tree;
+  // Until they have their names: a commit may fail after that, and be tried again.
+  std::optional<Spool> recipe;
+  std::optional<Spool> tree;
 };
 
 struct BlobImport::State {
@@ -43,10 +45,10 @@ struct Import::State {
 
   std::shared_ptr<Store::State> store;
   ImportLeases leases;
+  ImportObjects objects;  // has its own mutex
 
   PackWrites writes;
   std::mutex mutex;  // guards all below
-  std::unordered_map<ObjectId, Place, ObjectHash> written;
   std::optional<PackWriter> writer;
   std::vector<PackRecord> sealed;
   std::vector<std::shared_ptr<const Fd>> sealed_files;  // locked, or a sweep would take them
@@ -54,7 +56,7 @@ struct Import::State {
   std::vector<FinishedBlob> blobs;
 
   State(std::shared_ptr<Store::State> in, Leases held)
-      : store(std::move(in)), leases(*store->catalog, std::move(held)) {}
+      : store(std::move(in)), leases(*store->catalog, std::move(held)), objects(store->layers) {}
 
   // Keeps the batch's objects, unless the store or this import has them, and notes where they are
   // (or that the store had them) and when they can be read. Thread-safe; what layers side by side
@@ -63,7 +65,7 @@ struct Import::State {
   Result<> seal();  // mutex held
 
  private:
-  Result<std::optional<Place>> put(const ObjectId& object, std::span<const std::byte> data);
+  Result<ImportObject> put(const ObjectId& object, std::span<const std::byte> data);
 };
 
 }  // namespace lyr::store

@@ -25,6 +25,7 @@ struct LayerBatch {
   struct Object {
     ObjectId id;                 // the cutter fills in XXH3, the writer SHA-256
     std::optional<Place> place;  // where this import put it; none: the store had it
+    uint32_t number = 0;         // among the import's
   };
 
   std::vector<Operation> operations;

@@ -128,9 +128,14 @@ Result<> LayerImport::finish(const LayerRecord& record) {
   CHECK(!state_->in_file);
   FinishedLayer layer;
   layer.record = record;
-  auto objects = TRY(state_->writer->close(record.diff_id));
-  layer.tree = TRY(state_->tree.finish(std::move(objects)));
+  Import::State& import = *state_->import;
+  auto numbers = TRY(state_->writer->close(record.diff_id));
+  Spool tree(import.store->layers);
+  layer.tree = TRY(state_->tree.finish(numbers, import.objects.for_tree(), std::move(tree)));
   layer.recipe = TRY(state_->writer->finish());
+  // Only so that the commit has less to wait for.
+  static_cast<void>(layer.tree->start_writeback());
+  static_cast<void>(layer.recipe->start_writeback());
   std::scoped_lock lock(state_->import->mutex);
   state_->import->finished.push_back(std::move(layer));
   return {};

@@ -12,6 +12,9 @@ namespace lyr::store {
 struct LayerTreeBuilder::State {
   TreeModel model;
   size_t entries = 0;
+  // Of files that are told with their objects' names:
+  std::vector<ObjectId> objects;
+  RecordIndex objects_index;
 
   void set_attributes(TreeNode& node, uint32_t type, const NodeAttr& attr);
   TreeNode make_node(uint32_t type, const NodeAttr& attr);
@@ -24,6 +27,9 @@ struct LayerTreeBuilder::State {
   Result<> place(std::string_view path, const TreeNode& node);
   Result<NodeIndex> put_directory(NodeIndex at, std::string_view name);
   Result<> count(std::string_view path);
+  uint32_t number_of(const ObjectId& object);
+  Result<> place_file(std::string_view path, const NodeAttr& attr, uint64_t size,
+                      std::span<const TreeExtentRecord> content);
 };
 
 namespace {
@@ -38,12 +44,11 @@ XattrList sorted(XattrList xattrs) {
 }  // namespace
 
 void LayerTreeBuilder::State::set_attributes(TreeNode& node, uint32_t type, const NodeAttr& attr) {
-  node.mode = type | (attr.mode & 07777);
-  node.uid = attr.uid;
-  node.gid = attr.gid;
+  node.mode = static_cast<uint16_t>(type | (attr.mode & 07777));
   node.mtime_seconds = attr.mtime_seconds;
   node.mtime_nanoseconds = attr.mtime_nanoseconds;
-  node.xattrs = attr.xattrs.empty() ? 0 : model.xattrs(sorted(attr.xattrs));
+  node.owner =
+      model.owner(attr.uid, attr.gid, attr.xattrs.empty() ? XattrList() : sorted(attr.xattrs));
 }
 
 TreeNode LayerTreeBuilder::State::make_node(uint32_t type, const NodeAttr& attr) {
@@ -122,6 +127,24 @@ Result<> LayerTreeBuilder::State::place(std::string_view path, const TreeNode& n
   return model.set_child(at, parts.back(), model.add(node));
 }
 
+uint32_t LayerTreeBuilder::State::number_of(const ObjectId& object) {
+  uint64_t hash = ObjectHash{}(object);
+  auto found = objects_index.find(hash, [&](uint32_t i) { return objects[i] == object; });
+  if (found) return *found;
+  auto number = static_cast<uint32_t>(objects.size());
+  objects.push_back(object);
+  objects_index.insert(hash, number);
+  return number;
+}
+
+Result<> LayerTreeBuilder::State::place_file(std::string_view path, const NodeAttr& attr,
+                                             uint64_t size,
+                                             std::span<const TreeExtentRecord> content) {
+  TreeNode node = make_node(S_IFREG, attr);
+  TRY(model.set_content(node, size, content));
+  return place(path, node);
+}
+
 LayerTreeBuilder::LayerTreeBuilder() : state_(std::make_unique<State>()) {}
 LayerTreeBuilder::LayerTreeBuilder(LayerTreeBuilder&&) noexcept = default;
 LayerTreeBuilder& LayerTreeBuilder::operator=(LayerTreeBuilder&&) noexcept = default;
@@ -146,31 +169,22 @@ Result<> LayerTreeBuilder::add_directory(std::string_view path, const NodeAttr& 
 
 Result<> LayerTreeBuilder::add_file(std::string_view path, const NodeAttr& attr, uint64_t size,
                                     std::span<const Extent> content) {
-  FileContent counted{.size = size, .extents = {}};
-  auto& objects = state_->model.objects;
+  std::vector<TreeExtentRecord> extents;
   for (const Extent& extent : content) {
-    counted.extents.push_back({.file_offset = extent.file_offset,
-                               .length = extent.length,
-                               .object_offset = extent.object_offset,
-                               .object = static_cast<uint32_t>(objects.size())});
-    objects.push_back(extent.object);
+    extents.push_back({extent.file_offset, extent.length, state_->number_of(extent.object),
+                       static_cast<uint32_t>(extent.object_offset)});
   }
-  return add_file(path, attr, std::move(counted));
+  return state_->place_file(path, attr, size, extents);
 }
 
 Result<> LayerTreeBuilder::add_file(std::string_view path, const NodeAttr& attr,
                                     FileContent content) {
-  auto& extents = state_->model.extents;
-  if (content.extents.size() > UINT32_MAX - extents.size()) return fail(EFBIG, "tree");
-  TreeNode node = state_->make_node(S_IFREG, attr);
-  node.size = content.size;
-  node.first = static_cast<uint32_t>(extents.size());
-  node.count = static_cast<uint32_t>(content.extents.size());
+  std::vector<TreeExtentRecord> extents;
   for (const LayerExtent& extent : content.extents) {
     extents.push_back({extent.file_offset, extent.length, extent.object,
                        static_cast<uint32_t>(extent.object_offset)});
   }
-  return state_->place(path, node);
+  return state_->place_file(path, attr, content.size, extents);
 }
 
 Result<> LayerTreeBuilder::add_symlink(std::string_view path, const NodeAttr& attr,
@@ -180,7 +194,7 @@ Result<> LayerTreeBuilder::add_symlink(std::string_view path, const NodeAttr& at
     return fail(EINVAL, "symlink target", std::string(path));
   }
   TreeNode node = state_->make_node(S_IFLNK, attr);
-  node.first = TRY(state_->model.add_text(target));
+  node.first = TRY(state_->model.texts.add(target));
   node.count = static_cast<uint32_t>(target.size());
   return state_->place(path, node);
 }
@@ -209,7 +223,7 @@ Result<> LayerTreeBuilder::add_hard_link(std::string_view path, std::string_view
   if (found == no_node || (model.nodes[found].flags & inode_whiteout) != 0) {
     TreeNode away;
     away.flags = inode_link_away;
-    away.first = TRY(model.add_text(target));
+    away.first = TRY(model.texts.add(target));
     away.count = static_cast<uint32_t>(target.size());
     return state_->place(path, away);
   }
@@ -243,16 +257,19 @@ Result<> LayerTreeBuilder::set_opaque(std::string_view directory) {
   return {};
 }
 
-Result<std::vector<std::byte>> LayerTreeBuilder::finish() {
-  auto image = write_tree(std::move(state_->model));
-  state_ = std::make_unique<State>();
-  return image;
+Result<Spool> LayerTreeBuilder::finish(Spool to) {
+  auto state = std::exchange(state_, std::make_unique<State>());
+  auto id = [&](uint32_t number) -> Result<ObjectId> { return state->objects[number]; };
+  TreeObjects objects{.count = state->objects.size(), .id = id};
+  return write_tree(std::move(state->model), objects, std::move(to));
 }
 
-Result<std::vector<std::byte>> LayerTreeBuilder::finish(std::vector<ObjectId> objects) {
-  CHECK(state_->model.objects.empty());
-  state_->model.objects = std::move(objects);
-  return finish();
+Result<Spool> LayerTreeBuilder::finish(const Table<uint32_t>& numbers, const TreeObjects& objects,
+                                       Spool to) {
+  CHECK(state_->objects.empty());
+  auto state = std::exchange(state_, std::make_unique<State>());
+  state->model.renumber_objects(numbers);
+  return write_tree(std::move(state->model), objects, std::move(to));
 }
 
 }  // namespace lyr::store

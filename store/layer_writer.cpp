@@ -12,7 +12,9 @@
 namespace lyr::store {
 
 LayerWriter::LayerWriter(std::shared_ptr<Import::State> import)
-    : import_(std::move(import)), check_(*import_->store->objects) {
+    : import_(std::move(import)),
+      recipe_(Spool(import_->store->layers), Spool(import_->store->layers)),
+      check_(*import_->store->objects) {
   batch_ = spare_batch();
 }
 
@@ -154,7 +156,7 @@ Result<> LayerWriter::describe(const LayerBatch& batch) {
     }
     check_.object(object->id, data.size());
     TRY(recipe_.object(object->id, data.size()));
-    objects_.push_back(object->id);
+    numbers_.push_back(object->number);
     ++object;
   }
   return {};
@@ -167,7 +169,7 @@ Result<> LayerWriter::complete() {
   return check_.finish(recipe_file_, diff_id_);
 }
 
-Result<std::vector<ObjectId>> LayerWriter::close(const Digest& diff_id) {
+Result<Table<uint32_t>> LayerWriter::close(const Digest& diff_id) {
   TRY(hand_over());
   std::unique_lock lock(mutex_);
   diff_id_ = diff_id;
@@ -175,10 +177,10 @@ Result<std::vector<ObjectId>> LayerWriter::close(const Digest& diff_id) {
   changed_.notify_all();
   changed_.wait(lock, [&] { return written_; });
   TRY(std::exchange(failure_, failure_ ? Result<>() : fail(ECANCELED, "layer")));
-  return std::move(objects_);
+  return std::move(numbers_);
 }
 
-Result<std::vector<std::byte>> LayerWriter::finish() {
+Result<Spool> LayerWriter::finish() {
   thread_.join();
   TRY(std::move(failure_));
   return std::move(recipe_file_);

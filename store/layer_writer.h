@@ -15,6 +15,8 @@
 #include "store/layer_batch.h"
 #include "store/recipe.h"
 #include "store/replay_check.h"
+#include "store/spool.h"
+#include "store/table.h"
 
 namespace lyr::store {
 
@@ -35,10 +37,10 @@ class LayerWriter {
   Result<> object(std::span<const std::byte> data);  // at most object_bytes_max
   Result<> zeros(uint64_t bytes);
 
-  // The names of all objects, in their order. Nothing can be fed afterwards.
-  Result<std::vector<ObjectId>> close(const Digest& diff_id);
+  // The import's number of each object, in their order. Nothing can be fed afterwards.
+  Result<Table<uint32_t>> close(const Digest& diff_id);
   // After close(): the recipe, which gives bytes with `diff_id`: EBADMSG if not.
-  Result<std::vector<std::byte>> finish();
+  Result<Spool> finish();
 
  private:
   explicit LayerWriter(std::shared_ptr<Import::State> import);
@@ -63,11 +65,11 @@ class LayerWriter {
   bool written_ = false;
   Result<> failure_;
 
-  // The writer's, until it has ended; objects_ until written_.
+  // The writer's, until it has ended; numbers_ until written_.
   std::deque<LayerBatch> unchecked_;
-  std::vector<ObjectId> objects_;
+  Table<uint32_t> numbers_;
   RecipeWriter recipe_;
-  std::vector<std::byte> recipe_file_;
+  Spool recipe_file_;
   ReplayCheck check_;
   Digest diff_id_;
 

@@ -12,14 +12,16 @@
 #include "base/digest.h"
 #include "base/result.h"
 #include "store/object.h"
+#include "store/spool.h"
 #include "store/store.h"
 
 namespace lyr::store {
 
-// Not thread-safe. Memory: the compressed part only.
+// Not thread-safe.
 class RecipeWriter {
  public:
-  RecipeWriter();
+  // The recipe is made in `to`; `body` holds its compressed part meanwhile.
+  explicit RecipeWriter(Spool to = {}, Spool body = {});
   RecipeWriter(RecipeWriter&&) noexcept;
   RecipeWriter& operator=(RecipeWriter&&) noexcept;
   ~RecipeWriter();
@@ -28,7 +30,7 @@ class RecipeWriter {
   Result<> object(const ObjectId& id, uint64_t bytes);  // the whole of it
   Result<> zeros(uint64_t bytes);
   // The recipe file's bytes.
-  Result<std::vector<std::byte>> finish(const Digest& diff_id);
+  Result<Spool> finish(const Digest& diff_id);
 
  private:
   struct State;
@@ -46,6 +48,8 @@ struct RecipeSizes {
 class Recipe {
  public:
   static Result<Recipe> parse(std::span<const std::byte> file);
+  // The same of a spool's view, of which it keeps little in memory.
+  static Result<Recipe> parse(const Spool::View& file);
 
   const Digest& diff_id() const { return diff_id_; }
   uint64_t tar_bytes() const { return tar_bytes_; }
@@ -61,6 +65,8 @@ class Recipe {
   std::span<const std::byte> body() const { return body_; }  // compressed
 
  private:
+  static Result<Recipe> parse_unsummed(std::span<const std::byte> file);
+
   Digest diff_id_;
   uint64_t tar_bytes_ = 0;
   std::span<const std::byte> objects_;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 
 namespace lyr::store {
@@ -22,9 +23,11 @@ struct RecipeHeader {
   uint64_t checksum;      // XXH3-64 of all that follows, seeded with that of the header before it
 };
 static_assert(sizeof(RecipeHeader) == 80);
+constexpr size_t recipe_object_bytes = 48;
 
-// Of a whole recipe file, at least a header long.
-uint64_t recipe_checksum(std::span<const std::byte> file);
+// Of a whole recipe file, at least a header long. `between` is called after each megabyte.
+uint64_t recipe_checksum(std::span<const std::byte> file,
+                         const std::function<void()>& between = nullptr);
 
 // The body is a run of operations: a varint (LEB128) of length << 2 | kind, then for `verbatim` the
 // bytes.

@@ -2,6 +2,7 @@
 #include <xxhash.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
@@ -19,17 +20,19 @@ struct FreeContext {
   void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
 };
 
-void append(std::vector<std::byte>& to, const void* data, size_t size) {
-  const auto* bytes = static_cast<const std::byte*>(data);
-  to.insert(to.end(), bytes, bytes + size);
+template <class T>
+std::span<const std::byte> bytes_of(const T& value) {
+  return std::as_bytes(std::span(&value, 1));
 }
 
 }  // namespace
 
 struct RecipeWriter::State {
+  State(Spool to, Spool with) : file(std::move(to)), body(std::move(with)) {}
+
   std::unique_ptr<ZSTD_CCtx, FreeContext> zstd{ZSTD_createCCtx()};
-  std::vector<std::byte> objects;
-  std::vector<std::byte> body;  // compressed
+  Spool file;  // the header, and the objects so far
+  Spool body;  // compressed
   std::vector<std::byte> piece = std::vector<std::byte>(ZSTD_CStreamOutSize());
   std::vector<std::byte> verbatim;  // the run of inline bytes that is not written yet
   uint64_t object_count = 0;
@@ -40,7 +43,7 @@ struct RecipeWriter::State {
     for (;;) {
       ZSTD_outBuffer out{piece.data(), piece.size(), 0};
       size_t left = ZSTD_compressStream2(zstd.get(), &out, &in, end);
-      append(body, piece.data(), out.pos);
+      TRY(body.append(std::span(piece).first(out.pos)));
       if (ZSTD_isError(left) != 0) return fail(EIO, ZSTD_getErrorName(left));
       if (end == ZSTD_e_end ? left == 0 : in.pos == in.size) return {};
     }
@@ -56,6 +59,20 @@ struct RecipeWriter::State {
     return compress(std::span(varint).first(size), ZSTD_e_continue);
   }
 
+  // The header is known at the end.
+  Result<> begin_file() {
+    return file.bytes() > 0 ? Result<>() : file.append(bytes_of(RecipeHeader{}));
+  }
+
+  Result<> copy_body() {
+    for (uint64_t at = 0; at < body.bytes(); at += piece.size()) {
+      piece.resize(std::min<uint64_t>(piece.size(), body.bytes() - at));
+      TRY(body.read(at, piece));
+      TRY(file.append(piece));
+    }
+    return {};
+  }
+
   Result<> flush_verbatim() {
     if (verbatim.empty()) return {};
     TRY(operation(RecipeKind::verbatim, verbatim.size()));
@@ -65,7 +82,8 @@ struct RecipeWriter::State {
   }
 };
 
-RecipeWriter::RecipeWriter() : state_(std::make_unique<State>()) {
+RecipeWriter::RecipeWriter(Spool to, Spool body)
+    : state_(std::make_unique<State>(std::move(to), std::move(body))) {
   CHECK(state_->zstd != nullptr);
   ZSTD_CCtx_setParameter(state_->zstd.get(), ZSTD_c_compressionLevel, body_level);
 }
@@ -74,7 +92,7 @@ RecipeWriter& RecipeWriter::operator=(RecipeWriter&&) noexcept = default;
 RecipeWriter::~RecipeWriter() = default;
 
 Result<> RecipeWriter::inline_bytes(std::span<const std::byte> data) {
-  append(state_->verbatim, data.data(), data.size());
+  state_->verbatim.insert(state_->verbatim.end(), data.begin(), data.end());
   state_->tar_bytes += data.size();
   if (state_->verbatim.size() >= pending_bytes_max) return state_->flush_verbatim();
   return {};
@@ -82,9 +100,9 @@ Result<> RecipeWriter::inline_bytes(std::span<const std::byte> data) {
 
 Result<> RecipeWriter::object(const ObjectId& id, uint64_t bytes) {
   TRY(state_->flush_verbatim());
-  append(state_->objects, id.sha256.bytes.data(), id.sha256.bytes.size());
-  append(state_->objects, &id.xxh3_low, sizeof id.xxh3_low);
-  append(state_->objects, &id.xxh3_high, sizeof id.xxh3_high);
+  TRY(state_->begin_file());
+  static_assert(sizeof id == recipe_object_bytes && std::is_trivially_copyable_v<ObjectId>);
+  TRY(state_->file.append(bytes_of(id)));
   state_->object_count += 1;
   state_->tar_bytes += bytes;
   return state_->operation(RecipeKind::object, bytes);
@@ -96,25 +114,24 @@ Result<> RecipeWriter::zeros(uint64_t bytes) {
   return state_->operation(RecipeKind::zeros, bytes);
 }
 
-Result<std::vector<std::byte>> RecipeWriter::finish(const Digest& diff_id) {
+Result<Spool> RecipeWriter::finish(const Digest& diff_id) {
   TRY(state_->flush_verbatim());
   TRY(state_->compress({}, ZSTD_e_end));
+  TRY(state_->begin_file());
   RecipeHeader header{};
   header.magic = recipe_magic;
   header.version = recipe_version;
   std::memcpy(header.diff_id, diff_id.bytes.data(), sizeof header.diff_id);
   header.tar_bytes = state_->tar_bytes;
   header.object_count = state_->object_count;
-  header.body_bytes = state_->body.size();
-  std::vector<std::byte> file;
-  file.reserve(sizeof header + state_->objects.size() + state_->body.size());
-  append(file, &header, sizeof header);
-  append(file, state_->objects.data(), state_->objects.size());
-  append(file, state_->body.data(), state_->body.size());
-  header.checksum = recipe_checksum(file);
-  std::memcpy(file.data() + offsetof(RecipeHeader, checksum), &header.checksum,
-              sizeof header.checksum);
-  return file;
+  header.body_bytes = state_->body.bytes();
+  TRY(state_->copy_body());
+  Spool& file = state_->file;
+  TRY(file.patch(0, bytes_of(header)));
+  auto view = TRY(file.view());
+  header.checksum = recipe_checksum(view.bytes, [&] { view.mapping.release(); });
+  TRY(file.patch(0, bytes_of(header)));
+  return std::move(file);
 }
 
 }  // namespace lyr::store

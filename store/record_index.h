@@ -30,6 +30,7 @@ class RecordIndex {
     place({static_cast<uint32_t>(hash), number});
     ++count_;
   }
+  size_t memory_bytes() const { return slots_.capacity() * sizeof(Slot); }
 
  private:
   static constexpr uint32_t none = UINT32_MAX;

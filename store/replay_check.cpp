@@ -22,6 +22,8 @@ void give_zeros(uint64_t bytes, const Sink& sink) {
   }
 }
 
+constexpr size_t released_after = 16384;  // objects that were read of a recipe, a mapped file
+
 }  // namespace
 
 ReplayCheck::Outline::Outline() : state_(XXH3_createState()) {
@@ -93,12 +95,14 @@ Result<> ReplayCheck::replay_and_name(const LayerBatch* past, LayerBatch& next) 
   return {};
 }
 
-Result<> ReplayCheck::outline_of(std::span<const std::byte> recipe, Outline& outline) {
+Result<> ReplayCheck::outline_of(const Spool::View& recipe, Outline& outline) {
   auto parsed = TRY(Recipe::parse(recipe));
   bool is_object = false;  // what the sink gets next is not bytes of the recipe's own
+  size_t fetched = 0;
   auto fetch = [&](const ObjectId& id, std::span<std::byte> data) -> Result<> {
     outline.object(id, data.size());
     is_object = true;
+    if (++fetched % released_after == 0) recipe.mapping.release();
     return {};
   };
   return parsed.replay(fetch, [&](std::span<const std::byte> piece) -> Result<> {
@@ -107,9 +111,10 @@ Result<> ReplayCheck::outline_of(std::span<const std::byte> recipe, Outline& out
   });
 }
 
-Result<> ReplayCheck::finish(std::span<const std::byte> recipe, const Digest& diff_id) {
+Result<> ReplayCheck::finish(Spool& recipe, const Digest& diff_id) {
   Outline written;
-  TRY(outline_of(recipe, written));
+  auto view = TRY(recipe.view());
+  TRY(outline_of(view, written));
   if (written.finish() != fed_.finish()) return fail(EUCLEAN, "recipe", diff_id.text());
   Digest given = hasher_.finish();
   if (given != diff_id) {

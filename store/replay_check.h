@@ -15,6 +15,7 @@
 #include "store/frame_window.h"
 #include "store/layer_batch.h"
 #include "store/object_reader.h"
+#include "store/spool.h"
 
 struct XXH3_state_s;
 
@@ -38,7 +39,7 @@ class ReplayCheck {
 
   // EBADMSG unless what was replayed has `diff_id`, EUCLEAN unless `recipe` says exactly what it
   // was told.
-  Result<> finish(std::span<const std::byte> recipe, const Digest& diff_id);
+  Result<> finish(Spool& recipe, const Digest& diff_id);
 
  private:
   // A digest of operations: equal ones give equal bytes.
@@ -58,7 +59,7 @@ class ReplayCheck {
   };
 
   Result<std::span<const std::byte>> fetch(const LayerBatch::Object& object, uint64_t bytes);
-  static Result<> outline_of(std::span<const std::byte> recipe, Outline& outline);
+  static Result<> outline_of(const Spool::View& recipe, Outline& outline);
 
   FrameWindow window_;
   ObjectReader& objects_;

@@ -34,7 +34,11 @@ Result<Tree> Tree::open(Fd file, TreeCheck check) {
   if (size < sizeof(TreeHeader)) return fail(EUCLEAN, "tree", "too short");
   auto image = std::make_unique<Image>();
   image->mapping = TRY(sys::Mapping::read_only(file, size));
-  const char* reason = check_tree_tables(image->mapping.bytes(), *image);
+  // Who has everything checked makes images, and is done with it; who opens one to use it wants it
+  // in memory.
+  std::function<void()> between;
+  if (check == TreeCheck::everything) between = [&] { image->mapping.release(); };
+  const char* reason = check_tree_tables(image->mapping.bytes(), *image, between);
   if (reason == nullptr && check == TreeCheck::everything) reason = check_tree_records(*image);
   if (reason != nullptr) return fail(EUCLEAN, "tree", reason);
   return Tree(std::move(image));

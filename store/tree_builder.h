@@ -3,6 +3,7 @@
 // resolved in our own inode table: no path given here ever reaches the host's file system.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -11,6 +12,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "store/spool.h"
+#include "store/table.h"
 #include "store/tree.h"
 
 namespace lyr::store {
@@ -22,6 +25,12 @@ struct NodeAttr {
   int64_t mtime_seconds = 0;
   uint32_t mtime_nanoseconds = 0;
   std::vector<std::pair<std::string, std::string>> xattrs;
+};
+
+// The objects that extents count: `count` of them, no two the same.
+struct TreeObjects {
+  size_t count = 0;
+  std::function<Result<ObjectId>(uint32_t)> id;
 };
 
 // What LayerImport made of a file.
@@ -63,10 +72,10 @@ class LayerTreeBuilder {
   Result<> add_whiteout(std::string_view path);
   Result<> set_opaque(std::string_view directory);
 
-  // The finished tree image's bytes. The builder is empty afterwards.
-  Result<std::vector<std::byte>> finish();
-  // The same, when extents count the layer's objects: these.
-  Result<std::vector<std::byte>> finish(std::vector<ObjectId> objects);
+  // The finished tree image's bytes, in `to`. The builder is empty afterwards.
+  Result<Spool> finish(Spool to = {});
+  // The same, when extents count the layer's objects: `numbers` says which of `objects` each is.
+  Result<Spool> finish(const Table<uint32_t>& numbers, const TreeObjects& objects, Spool to);
 
  private:
   struct State;
@@ -74,7 +83,7 @@ class LayerTreeBuilder {
 };
 
 // The image tree of `layers`, lowest first, by the rules of the OCI image-spec, layer.md. Whiteouts
-// act on lower layers only; opaque marks hide what lower layers had.
-Result<std::vector<std::byte>> merge_trees(std::span<const Tree* const> layers);
+// act on lower layers only; opaque marks hide what lower layers had. Its bytes are in `to`.
+Result<Spool> merge_trees(std::span<const Tree* const> layers, Spool to = {});
 
 }  // namespace lyr::store

@@ -2,11 +2,11 @@
 // Decides whether a file is a tree image; after that accessors trust it. Every record is looked at
 // before an import is committed; later opens see by the checksum that these are the same bytes.
 #include <sys/stat.h>
-#include <xxhash.h>
 
 #include <cstring>
 #include <vector>
 
+#include "store/sum.h"
 #include "store/tree_builder.h"
 #include "store/tree_image.h"
 
@@ -14,6 +14,20 @@ namespace lyr::store {
 namespace {
 
 using Image = Tree::Image;
+
+// Notes what was looked at of a mapped file, and lets go of it in between.
+class Look {
+ public:
+  explicit Look(const Image& image) : image_(image) {}
+  void at_record() {
+    if (++records_ % released_after == 0) image_.mapping.release();
+  }
+
+ private:
+  static constexpr size_t released_after = 16384;
+  const Image& image_;
+  size_t records_ = 0;
+};
 
 template <class Record>
 bool take_section(const Image& image, const TreeSection& section, std::span<const Record>& table) {
@@ -37,11 +51,12 @@ bool name_is_valid(std::string_view name) {
          name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos;
 }
 
-const char* check_extents(const Image& image, const TreeInodeRecord& inode) {
+const char* check_extents(const Image& image, const TreeInodeRecord& inode, Look& look) {
   if (!range_fits(inode.first, inode.count, image.extents.size())) return "extents out of range";
   uint64_t end = 0;
   for (uint32_t i = 0; i < inode.count; ++i) {
     const TreeExtentRecord& extent = image.extents[inode.first + i];
+    look.at_record();
     if (extent.length == 0 || extent.file_offset < end) return "extents out of order";
     if (extent.length > object_bytes_max || extent.object >= image.objects.size() ||
         extent.object_offset > object_bytes_max - extent.length) {
@@ -53,7 +68,7 @@ const char* check_extents(const Image& image, const TreeInodeRecord& inode) {
   return nullptr;
 }
 
-const char* check_slots(const Image& image, const TreeInodeRecord& inode) {
+const char* check_slots(const Image& image, const TreeInodeRecord& inode, Look& look) {
   const uint32_t mask = (uint32_t{1} << inode.slots_log2) - 1;
   uint32_t used = 0;
   for (uint64_t i = 0; i <= mask; ++i) {
@@ -63,6 +78,7 @@ const char* check_slots(const Image& image, const TreeInodeRecord& inode) {
   }
   if (used != inode.count) return "a hash table with too few or too many names";
   for (uint32_t i = 0; i < inode.count; ++i) {
+    look.at_record();
     uint32_t at = image.entries[inode.first + i].hash & mask;
     while (image.slots[inode.slots_first + at] != i + 1) {
       if (image.slots[inode.slots_first + at] == 0) return "a name that its hash does not find";
@@ -73,7 +89,8 @@ const char* check_slots(const Image& image, const TreeInodeRecord& inode) {
 }
 
 // `depths`: how far below the root each directory is an entry of another; 0: it is none yet.
-const char* check_directory(const Image& image, uint32_t index, std::vector<uint16_t>& depths) {
+const char* check_directory(const Image& image, uint32_t index, std::vector<uint16_t>& depths,
+                            Look& look) {
   const TreeInodeRecord& inode = image.inodes[index];
   if (!range_fits(inode.first, inode.count, image.entries.size())) return "entries out of range";
   if (index == 0 ? inode.parent != root_ino : inode.parent == 0 || inode.parent > index) {
@@ -82,6 +99,7 @@ const char* check_directory(const Image& image, uint32_t index, std::vector<uint
   std::string_view previous;
   for (uint32_t i = 0; i < inode.count; ++i) {
     const TreeEntryRecord& entry = image.entries[inode.first + i];
+    look.at_record();
     if (!text_fits(image, entry.name, entry.name_bytes)) return "a name out of range";
     std::string_view name = image.text(entry.name, entry.name_bytes);
     if (!name_is_valid(name)) return "a name that is none";
@@ -103,23 +121,22 @@ const char* check_directory(const Image& image, uint32_t index, std::vector<uint
       !range_fits(inode.slots_first, uint64_t{1} << inode.slots_log2, image.slots.size())) {
     return "a hash table out of range";
   }
-  return check_slots(image, inode);
+  return check_slots(image, inode, look);
 }
 
 // What directories list is what they find: the names of files that have several, too.
-const char* check_aliases(const Image& image) {
-  for (uint32_t index = 0; index < image.inodes.size(); ++index) {
-    const TreeInodeRecord& inode = image.inodes[index];
-    for (uint32_t i = 0; i < inode.alias_count; ++i) {
-      const TreeAliasRecord& alias = image.aliases[inode.alias_first + i];
-      std::string_view name = image.text(alias.name, alias.name_bytes);
-      if (image.lookup(alias.directory, name) != index + 1) return "an alias that leads elsewhere";
-    }
+const char* check_aliases(const Image& image, uint32_t index) {
+  const TreeInodeRecord& inode = image.inodes[index];
+  for (uint32_t i = 0; i < inode.alias_count; ++i) {
+    const TreeAliasRecord& alias = image.aliases[inode.alias_first + i];
+    std::string_view name = image.text(alias.name, alias.name_bytes);
+    if (image.lookup(alias.directory, name) != index + 1) return "an alias that leads elsewhere";
   }
   return nullptr;
 }
 
-const char* check_inode(const Image& image, uint32_t index, std::vector<uint16_t>& depths) {
+const char* check_inode(const Image& image, uint32_t index, std::vector<uint16_t>& depths,
+                        Look& look) {
   const TreeInodeRecord& inode = image.inodes[index];
   if (inode.mtime_nanoseconds >= 1000000000) return "a time out of range";
   if (inode.size > uint64_t{INT64_MAX}) return "a size out of range";
@@ -137,9 +154,9 @@ const char* check_inode(const Image& image, uint32_t index, std::vector<uint16_t
   }
   switch (inode.mode & S_IFMT) {
     case S_IFDIR:
-      return check_directory(image, index, depths);
+      return check_directory(image, index, depths, look);
     case S_IFREG:
-      return check_extents(image, inode);
+      return check_extents(image, inode, look);
     case S_IFLNK:
       return text_fits(image, inode.first, inode.count) && inode.count == inode.size &&
                      inode.count > 0
@@ -178,7 +195,8 @@ const char* check_tables(const Image& image) {
 
 }  // namespace
 
-const char* check_tree_tables(std::span<const std::byte> bytes, Tree::Image& image) {
+const char* check_tree_tables(std::span<const std::byte> bytes, Tree::Image& image,
+                              const std::function<void()>& between) {
   image.bytes = bytes;
   if (bytes.size() < sizeof(TreeHeader)) return "too short";
   image.header = reinterpret_cast<const TreeHeader*>(bytes.data());
@@ -187,7 +205,7 @@ const char* check_tree_tables(std::span<const std::byte> bytes, Tree::Image& ima
   if (header.version != tree_version || header.reserved != 0) return "of another version";
   if (header.file_bytes != bytes.size()) return "cut short";
   auto summed = bytes.subspan(tree_checksum_from);
-  if (XXH3_64bits(summed.data(), summed.size()) != header.checksum) return "damaged";
+  if (xxh3_in_steps(summed, 0, between) != header.checksum) return "damaged";
   if (!take_section(image, header.inodes, image.inodes) ||
       !take_section(image, header.entries, image.entries) ||
       !take_section(image, header.slots, image.slots) ||
@@ -209,10 +227,18 @@ const char* check_tree_tables(std::span<const std::byte> bytes, Tree::Image& ima
 const char* check_tree_records(const Tree::Image& image) {
   if (const char* reason = check_tables(image)) return reason;
   std::vector<uint16_t> depths(image.inodes.size());
-  for (uint32_t i = 0; i < image.inodes.size(); ++i) {
-    if (const char* reason = check_inode(image, i, depths)) return reason;
+  Look look(image);
+  // Aliases only then: a lookup relies on a directory that was checked.
+  for (auto aliases : {false, true}) {
+    for (uint32_t i = 0; i < image.inodes.size(); ++i) {
+      const char* reason = aliases ? check_aliases(image, i) : check_inode(image, i, depths, look);
+      if (reason != nullptr) return reason;
+      look.at_record();
+    }
+    if (image.aliases.empty()) break;
   }
-  return check_aliases(image);
+  image.mapping.release();
+  return nullptr;
 }
 
 }  // namespace lyr::store

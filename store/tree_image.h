@@ -2,6 +2,7 @@
 // The mapped tables of a Tree, for the files of this room that read them directly.
 #pragma once
 
+#include <functional>
 #include <span>
 
 #include "base/sys_file.h"
@@ -32,9 +33,10 @@ ObjectId object_id(const TreeObjectRecord& record);
 const Tree::Image& tree_image(const Tree& tree);
 
 // The reason why `bytes` are not a valid tree, or null. The first looks at header, checksum and
-// where tables lie, and sets the image's; the second at every record. What both have passed is all
-// that an accessor relies on.
-const char* check_tree_tables(std::span<const std::byte> bytes, Tree::Image& image);
+// where tables lie, and sets the image's; the second at every record, and keeps little of a mapping
+// in memory. What both have passed is all that an accessor relies on. `between`: see xxh3_in_steps.
+const char* check_tree_tables(std::span<const std::byte> bytes, Tree::Image& image,
+                              const std::function<void()>& between);
 const char* check_tree_records(const Tree::Image& image);
 
 }  // namespace lyr::store

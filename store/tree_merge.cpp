@@ -4,6 +4,7 @@
 // afterwards.
 #include <sys/stat.h>
 
+#include <cstring>
 #include <map>
 
 #include "store/tree_image.h"
@@ -17,23 +18,38 @@ class Merge {
   Result<> apply(const Tree& layer, const Tree::Image& image) {
     layer_ = &layer;
     image_ = &image;
+    images_.push_back(&image);
     made_.assign(layer.inode_count(), no_node);
     links_away_.clear();
-    if (image.objects.size() > UINT32_MAX - model_.objects.size()) return fail(EFBIG, "tree");
-    objects_from_ = static_cast<uint32_t>(model_.objects.size());
-    for (const TreeObjectRecord& object : image.objects)
-      model_.objects.push_back(object_id(object));
+    TRY(number_objects());
     TRY(find_link_targets());
     TRY(merge_directory(root_node, root_ino));
     for (const LinkAway& link : links_away_) {
       TRY(model_.set_child(link.directory, link.name, link.target));
     }
+    image.mapping.release();
     return {};
   }
 
-  Result<std::vector<std::byte>> finish() { return write_tree(std::move(model_)); }
+  Result<Spool> finish(Spool to) {
+    std::vector<uint32_t>().swap(object_numbers_);
+    std::vector<NodeIndex>().swap(made_);
+    objects_index_ = RecordIndex();
+    auto id = [&](uint32_t number) -> Result<ObjectId> {
+      looked_at_one();
+      return object_id(*objects_[number]);
+    };
+    return write_tree(std::move(model_), {.count = objects_.size(), .id = id}, std::move(to));
+  }
 
  private:
+  // A record of some layer's: now and then what was read of their files leaves the memory.
+  void looked_at_one() {
+    constexpr size_t released_after = 16384;
+    if (++looked_at_ % released_after != 0) return;
+    for (const Tree::Image* image : images_) image->mapping.release();
+  }
+
   struct LinkAway {
     NodeIndex directory;
     std::string_view name;
@@ -44,9 +60,7 @@ class Merge {
 
   void take_attributes(TreeNode& node, Ino ino) {
     const TreeInodeRecord& inode = record(ino);
-    node.mode = inode.mode & (S_IFMT | 07777);
-    node.uid = inode.uid;
-    node.gid = inode.gid;
+    node.mode = static_cast<uint16_t>(inode.mode & (S_IFMT | 07777));
     node.mtime_seconds = inode.mtime_seconds;
     node.mtime_nanoseconds = inode.mtime_nanoseconds;
     XattrList xattrs;
@@ -54,7 +68,7 @@ class Merge {
       TreeXattr xattr = layer_->xattr(ino, i);
       xattrs.emplace_back(xattr.name, xattr.value);
     }
-    node.xattrs = model_.xattrs(xattrs);
+    node.owner = model_.owner(inode.uid, inode.gid, xattrs);
   }
 
   // The node of a layer's inode: one, however many names it has.
@@ -63,11 +77,10 @@ class Merge {
     const TreeInodeRecord& inode = record(ino);
     TreeNode node;
     take_attributes(node, ino);
-    node.size = inode.size;
     if (S_ISREG(inode.mode)) {
       TRY(copy_extents(ino, node));
     } else if (S_ISLNK(inode.mode)) {
-      node.first = TRY(model_.add_text(layer_->symlink_target(ino)));
+      node.first = TRY(model_.texts.add(layer_->symlink_target(ino)));
       node.count = inode.count;
     } else {
       node.first = inode.device_major;
@@ -77,13 +90,31 @@ class Merge {
   }
 
   Result<> copy_extents(Ino ino, TreeNode& node) {
-    auto extents = image_->extents.subspan(record(ino).first, record(ino).count);
-    if (extents.size() > UINT32_MAX - model_.extents.size()) return fail(EFBIG, "tree");
-    node.first = static_cast<uint32_t>(model_.extents.size());
-    node.count = static_cast<uint32_t>(extents.size());
-    for (TreeExtentRecord extent : extents) {
-      extent.object += objects_from_;
-      model_.extents.push_back(extent);
+    const TreeInodeRecord& inode = record(ino);
+    content_.clear();
+    for (TreeExtentRecord extent : image_->extents.subspan(inode.first, inode.count)) {
+      extent.object = object_numbers_[extent.object];
+      content_.push_back(extent);
+    }
+    return model_.set_content(node, inode.size, content_);
+  }
+
+  // The layer's objects among all: one that a lower layer has is that one.
+  Result<> number_objects() {
+    auto objects = image_->objects;
+    if (objects.size() > UINT32_MAX - objects_.size()) return fail(EFBIG, "tree");
+    object_numbers_.resize(objects.size());
+    for (size_t i = 0; i < objects.size(); ++i) {
+      looked_at_one();
+      uint64_t hash = 0;
+      std::memcpy(&hash, objects[i].sha256, sizeof hash);
+      auto found = objects_index_.find(hash, [&](uint32_t number) {
+        return std::memcmp(objects_[number], &objects[i], sizeof objects[i]) == 0;
+      });
+      object_numbers_[i] = found ? *found : static_cast<uint32_t>(objects_.size());
+      if (found) continue;
+      objects_.push_back(&objects[i]);
+      objects_index_.insert(hash, object_numbers_[i]);
     }
     return {};
   }
@@ -102,6 +133,7 @@ class Merge {
   }
 
   Result<> merge_entry(NodeIndex into, const TreeEntry& entry) {
+    looked_at_one();
     uint32_t flags = record(entry.ino).flags;
     if ((flags & inode_whiteout) != 0) {
       model_.remove_child(into, entry.name);
@@ -128,6 +160,7 @@ class Merge {
   Result<> find_link_targets() {
     targets_.clear();
     for (Ino ino = 1; ino <= layer_->inode_count(); ++ino) {
+      looked_at_one();
       const TreeInodeRecord& inode = record(ino);
       if ((inode.flags & inode_link_away) == 0) continue;
       std::string target(image_->text(inode.first, inode.count));
@@ -143,7 +176,12 @@ class Merge {
   TreeModel model_;
   const Tree* layer_ = nullptr;
   const Tree::Image* image_ = nullptr;
-  uint32_t objects_from_ = 0;         // where the layer's objects begin among the model's
+  std::vector<const Tree::Image*> images_;  // of all layers so far
+  Table<const TreeObjectRecord*> objects_;  // where the first of each stands
+  RecordIndex objects_index_;
+  std::vector<uint32_t> object_numbers_;  // of this layer's objects: which of all they are
+  std::vector<TreeExtentRecord> content_;
+  size_t looked_at_ = 0;
   std::vector<NodeIndex> made_;       // of this layer's inodes: hard links
   std::map<Ino, NodeIndex> targets_;  // of this layer's links away
   std::vector<LinkAway> links_away_;
@@ -153,10 +191,10 @@ class Merge {
 
 const Tree::Image& tree_image(const Tree& tree) { return *tree.image_; }
 
-Result<std::vector<std::byte>> merge_trees(std::span<const Tree* const> layers) {
+Result<Spool> merge_trees(std::span<const Tree* const> layers, Spool to) {
   Merge merge;
   for (const Tree* layer : layers) TRY(merge.apply(*layer, tree_image(*layer)));
-  return merge.finish();
+  return merge.finish(std::move(to));
 }
 
 }  // namespace lyr::store

@@ -10,13 +10,11 @@
 #include "base/sys_random.h"
 
 namespace lyr::store {
-namespace {
 
-constexpr uint32_t no_name = UINT32_MAX;
+TreeModel::TreeModel() : TreeModel(sys::random_u64().value_or(0)) {}
 
-}  // namespace
-
-TreeModel::TreeModel() : xattr_lists(1), seed_(sys::random_u64().value_or(0)) {
+TreeModel::TreeModel(uint64_t seed) : xattr_lists(1), texts(seed), seed_(seed) {
+  owner(0, 0, {});
   add_directory(root_node, 0755, inode_implicit);
 }
 
@@ -27,8 +25,8 @@ NodeIndex TreeModel::add(const TreeNode& node) {
 
 NodeIndex TreeModel::add_directory(NodeIndex parent, uint32_t mode, uint32_t flags) {
   TreeNode node;
-  node.mode = S_IFDIR | (mode & 07777);
-  node.flags = flags;
+  node.mode = static_cast<uint16_t>(S_IFDIR | (mode & 07777));
+  node.flags = static_cast<uint8_t>(flags);
   node.parent = parent;
   node.first = no_name;
   return add(node);
@@ -41,28 +39,52 @@ uint32_t TreeModel::xattrs(const XattrList& list) {
   return found->second;
 }
 
-Result<uint32_t> TreeModel::add_text(std::string_view text) {
-  if (texts_.size() + text.size() > UINT32_MAX) return fail(EFBIG, "tree");
-  auto first = static_cast<uint32_t>(texts_.size());
-  texts_.append(text);
-  return first;
+uint32_t TreeModel::owner(uint32_t uid, uint32_t gid, const XattrList& list) {
+  TreeOwner wanted{.uid = uid, .gid = gid, .xattrs = xattrs(list)};
+  uint64_t hash = XXH3_64bits_withSeed(&wanted, sizeof wanted, seed_);
+  auto found = owners_index_.find(hash, [&](uint32_t i) { return owners[i] == wanted; });
+  if (found) return *found;
+  owners.push_back(wanted);
+  owners_index_.insert(hash, static_cast<uint32_t>(owners.size() - 1));
+  return static_cast<uint32_t>(owners.size() - 1);
 }
 
-std::string_view TreeModel::text(uint32_t first, uint32_t count) const {
-  return std::string_view(texts_).substr(first, count);
+Result<> TreeModel::set_content(TreeNode& node, uint64_t size,
+                                std::span<const TreeExtentRecord> content) {
+  node.size = size;
+  const TreeExtentRecord* only = content.size() == 1 ? content.data() : nullptr;
+  if (only != nullptr && only->file_offset == 0 && only->length == size &&
+      only->object_offset == 0) {
+    node.first = only->object;
+    node.count = whole_object;
+    return {};
+  }
+  if (content.size() >= UINT32_MAX - extents.size()) return fail(EFBIG, "tree");
+  node.first = static_cast<uint32_t>(extents.size());
+  node.count = static_cast<uint32_t>(content.size());
+  for (const TreeExtentRecord& extent : content) extents.push_back(extent);
+  return {};
 }
 
-std::string_view TreeModel::name_of(const TreeName& entry) const {
-  return text(entry.text + 1, static_cast<uint8_t>(texts_[entry.text]));
+void TreeModel::renumber_objects(const Table<uint32_t>& numbers) {
+  for (size_t i = 0; i < extents.size(); ++i) extents[i].object = numbers[extents[i].object];
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    TreeNode& node = nodes[i];
+    bool whole = S_ISREG(node.mode) && node.count == whole_object;
+    if (whole) node.first = numbers[node.first];
+  }
 }
 
-uint64_t TreeModel::hash_of(NodeIndex directory, std::string_view name) const {
-  return XXH3_64bits_withSeed(name.data(), name.size(), seed_ + directory);
+uint64_t TreeModel::hash_of(NodeIndex directory, uint32_t text) const {
+  const uint32_t key[] = {directory, text};
+  return XXH3_64bits_withSeed(key, sizeof key, seed_);
 }
 
 std::optional<uint32_t> TreeModel::entry(NodeIndex directory, std::string_view name) const {
-  return names_index_.find(hash_of(directory, name), [&](uint32_t number) {
-    return names_[number].directory == directory && name_of(names_[number]) == name;
+  auto text = texts.find(name);
+  if (!text) return std::nullopt;
+  return names_index_.find(hash_of(directory, *text), [&](uint32_t number) {
+    return names_[number].directory == directory && names_[number].text == *text;
   });
 }
 
@@ -79,13 +101,11 @@ Result<> TreeModel::set_child(NodeIndex directory, std::string_view name, NodeIn
   CHECK(!name.empty() && name.size() <= name_bytes_max);
   auto number = static_cast<uint32_t>(names_.size());
   if (number == no_name) return fail(EFBIG, "tree");
-  const char length[] = {static_cast<char>(name.size())};
-  uint32_t text = TRY(add_text(std::string_view(length, 1)));
-  TRY(add_text(name));
+  uint32_t text = TRY(texts.add(name));
   names_.push_back(
       {.directory = directory, .node = node, .text = text, .next = nodes[directory].first});
   nodes[directory].first = number;
-  names_index_.insert(hash_of(directory, name), number);
+  names_index_.insert(hash_of(directory, text), number);
   return {};
 }
 
@@ -99,18 +119,31 @@ void TreeModel::remove_children(NodeIndex directory) {
   }
 }
 
-std::vector<TreeModel::Child> TreeModel::children(NodeIndex directory) const {
-  std::vector<Child> children;
+void TreeModel::sort_names(NodeIndex directory) {
+  std::vector<uint32_t> present;
   for (uint32_t at = nodes[directory].first; at != no_name; at = names_[at].next) {
-    if (names_[at].node != no_node) children.push_back({name_of(names_[at]), names_[at].node});
+    if (names_[at].node != no_node) present.push_back(at);
   }
-  std::ranges::sort(children, {}, &Child::name);
-  return children;
+  // What came last is first in the list, and tars are sorted more often than not.
+  std::ranges::reverse(present);
+  auto text = [this](uint32_t name) { return texts.at(names_[name].text); };
+  if (!std::ranges::is_sorted(present, {}, text)) std::ranges::sort(present, {}, text);
+  nodes[directory].first = present.empty() ? no_name : present.front();
+  nodes[directory].count = static_cast<uint32_t>(present.size());
+  for (size_t i = 0; i < present.size(); ++i) {
+    names_[present[i]].next = i + 1 < present.size() ? present[i + 1] : no_name;
+  }
 }
 
-void TreeModel::drop_names() {
-  std::vector<TreeName>().swap(names_);
+void TreeModel::drop_indexes() {
   names_index_ = RecordIndex();
+  owners_index_ = RecordIndex();
+  texts.drop_index();
+}
+
+size_t TreeModel::memory_bytes() const {
+  return nodes.memory_bytes() + extents.memory_bytes() + names_.memory_bytes() +
+         names_index_.memory_bytes() + texts.memory_bytes();
 }
 
 NodeIndex TreeModel::find(std::string_view path) const {

@@ -1,36 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lays a TreeModel out as a tree image. Inodes are numbered breadth first, so a parent always comes
 // before its child; entries are sorted by name; equal xattr lists, strings and objects are stored
-// once.
+// once. First all is counted, then the tables are written one after the other and none is kept:
+// beside the model this takes some 16 bytes for an inode.
 #include <sys/stat.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/check.h"
 #include "store/tree_model.h"
+#include "store/tree_sink.h"
 
 namespace lyr::store {
 namespace {
 
-uint64_t hash_of(std::string_view text) { return XXH3_64bits(text.data(), text.size()); }
-
-// Strings one after another, each kept once.
-class Strings {
+// The names and values of xattrs, one after another, each kept once.
+class XattrStrings {
  public:
   uint32_t add(std::string_view text) {
-    uint64_t hash = hash_of(text);
+    uint64_t hash = XXH3_64bits(text.data(), text.size());
     auto found = index_.find(hash, [&](uint32_t i) {
       return std::string_view(bytes_.data() + texts_[i].first, texts_[i].count) == text;
     });
     if (found) return texts_[*found].first;
     index_.insert(hash, static_cast<uint32_t>(texts_.size()));
-    auto first = static_cast<uint32_t>(bytes_.size());  // whether it fits: see bytes()
+    auto first = static_cast<uint32_t>(bytes_.size());  // whether it fits: see check_sizes()
     texts_.push_back({first, static_cast<uint32_t>(text.size())});
     bytes_.insert(bytes_.end(), text.begin(), text.end());
     return first;
   }
-  std::vector<char>& bytes() { return bytes_; }
+  std::span<const char> bytes() const { return bytes_; }
 
  private:
   struct Text {
@@ -42,239 +43,309 @@ class Strings {
   RecordIndex index_;
 };
 
+uint32_t slots_log2(uint32_t names) {
+  uint32_t log2 = 0;
+  while ((uint64_t{1} << log2) < 2 * uint64_t{names}) ++log2;
+  return log2;
+}
+
 class Layout {
  public:
-  explicit Layout(TreeModel model)
-      : model_(std::move(model)),
-        inos_(model_.nodes.size(), no_ino),
-        object_records_(model_.objects.size(), no_record),
-        xattr_firsts_(model_.xattr_lists.size(), no_record) {}
-
-  Result<std::vector<std::byte>> run() {
-    // At most, so that no table is copied as it grows.
+  Layout(TreeModel model, const TreeObjects& objects)
+      : model_(std::move(model)), objects_(objects), inos_(model_.nodes.size(), no_ino) {
+    model_.drop_indexes();
+    // At most, so that neither is copied as it grows.
     order_.reserve(model_.nodes.size());
-    inodes_.reserve(model_.nodes.size());
-    entries_.reserve(model_.names_count());
-    add_inode(root_node, root_ino);
-    for (size_t i = 0; i < order_.size(); ++i) {
-      if (S_ISDIR(inodes_[i].mode)) write_names(i);
+    links_.reserve(model_.nodes.size());
+  }
+
+  Result<Spool> run(Spool to) {
+    number_inodes();
+    number_objects();
+    collect_aliases();
+    lay_out_xattrs();
+    TreeHeader header = TRY(make_header());
+    auto sink = TRY(TreeSink::begin(header, std::move(to)));
+    TRY(write_inodes(sink));
+    TRY(sink.pad_to(header.entries.offset));
+    TRY(write_entries(sink));
+    TRY(sink.pad_to(header.slots.offset));
+    TRY(write_slots(sink));
+    TRY(sink.pad_to(header.xattrs.offset));
+    TRY(sink.bytes(std::as_bytes(std::span(xattrs_))));
+    TRY(sink.pad_to(header.extents.offset));
+    TRY(write_extents(sink));
+    TRY(sink.pad_to(header.objects.offset));
+    TRY(write_objects(sink));
+    TRY(sink.pad_to(header.aliases.offset));
+    TRY(sink.bytes(std::as_bytes(std::span(aliases_))));
+    TRY(sink.pad_to(header.strings.offset));
+    for (size_t i = 0; i < model_.texts.piece_count(); ++i) {
+      TRY(sink.bytes(std::as_bytes(model_.texts.piece(i))));
     }
-    model_.drop_names();
-    for (size_t i = 0; i < order_.size(); ++i) write_inode(i);
-    write_aliases();
-    if (strings_.bytes().size() > UINT32_MAX || extents_.size() > tree_records_max ||
-        xattrs_.size() > tree_records_max || slots_.size() > tree_records_max) {
-      return fail(EFBIG, "tree");
-    }
-    model_ = {};
-    return assemble();
+    TRY(sink.bytes(std::as_bytes(xattr_strings_.bytes())));
+    return sink.finish();
   }
 
  private:
-  Ino add_inode(NodeIndex node, Ino parent) {
+  const TreeNode& node(size_t i) const { return model_.nodes[order_[i]]; }
+  bool is_directory(size_t i) const { return S_ISDIR(node(i).mode); }
+
+  void add_inode(NodeIndex node) {
     order_.push_back(node);
-    TreeInodeRecord inode{};
-    inode.mode = model_.nodes[node].mode;
-    bool directory = S_ISDIR(inode.mode);
-    inode.nlink = directory ? 2 : 0;
-    inode.parent = directory ? parent : 0;
-    inodes_.push_back(inode);
-    return inos_[node] = static_cast<Ino>(order_.size());
+    links_.push_back(S_ISDIR(model_.nodes[node].mode) ? 2 : 0);
+    inos_[node] = static_cast<Ino>(order_.size());
   }
 
-  // A directory's entries and their hash table; what is named here first gets the next number.
-  void write_names(size_t i) {
-    auto children = model_.children(order_[i]);
-    auto first = static_cast<uint32_t>(entries_.size());
-    for (const auto& [name, node] : children) {
-      Ino ino = inos_[node];
-      if (ino == no_ino) ino = add_inode(node, static_cast<Ino>(i + 1));
-      bool directory = S_ISDIR(inodes_[ino - 1].mode);
-      ++inodes_[directory ? i : ino - 1].nlink;
-      entries_.push_back(
-          {strings_.add(name), static_cast<uint32_t>(name.size()), ino, tree_name_hash(name)});
-    }
-    inodes_[i].first = first;
-    inodes_[i].count = static_cast<uint32_t>(children.size());
-    if (!children.empty()) write_slots(inodes_[i]);
-  }
-
-  void write_slots(TreeInodeRecord& directory) {
-    while ((uint64_t{1} << directory.slots_log2) < 2 * uint64_t{directory.count}) {
-      ++directory.slots_log2;
-    }
-    directory.slots_first = static_cast<uint32_t>(slots_.size());
-    slots_.resize(slots_.size() + (size_t{1} << directory.slots_log2));
-    uint32_t mask = (1u << directory.slots_log2) - 1;
-    for (uint32_t k = 0; k < directory.count; ++k) {
-      uint32_t at = entries_[directory.first + k].hash & mask;
-      while (slots_[directory.slots_first + at] != 0) at = (at + 1) & mask;
-      slots_[directory.slots_first + at] = k + 1;
+  // What is named first gets the next number.
+  void number_inodes() {
+    add_inode(root_node);
+    for (size_t i = 0; i < order_.size(); ++i) {
+      if (!is_directory(i)) continue;
+      model_.sort_names(order_[i]);
+      model_.each_name(order_[i], [&](const TreeName& name) {
+        if (inos_[name.node] == no_ino) add_inode(name.node);
+        ++links_[S_ISDIR(model_.nodes[name.node].mode) ? i : inos_[name.node] - 1];
+        ++entries_;
+      });
+      if (node(i).count > 0) slots_ += uint64_t{1} << slots_log2(node(i).count);
     }
   }
 
-  void write_inode(size_t i) {
-    const TreeNode& node = model_.nodes[order_[i]];
-    TreeInodeRecord& inode = inodes_[i];
-    inode.mtime_seconds = node.mtime_seconds;
-    inode.mtime_nanoseconds = node.mtime_nanoseconds;
-    inode.uid = node.uid;
-    inode.gid = node.gid;
-    inode.flags = node.flags;
-    write_xattrs(node, inode);
-    switch (node.mode & S_IFMT) {
-      case S_IFDIR:
-        break;
-      case S_IFREG:
-        inode.size = node.size;
-        content_bytes_ += node.size;
-        write_extents(node, inode);
-        break;
-      case S_IFLNK:
-        inode.size = node.count;
-        [[fallthrough]];
-      case 0:
-        if (node.count == 0) break;
-        inode.first = strings_.add(model_.target(node));
-        inode.count = node.count;
-        break;
-      default:
-        inode.device_major = node.first;
-        inode.device_minor = node.count;
+  // In the order in which extents name them first.
+  void number_objects() {
+    object_records_.assign(objects_.count, no_record);
+    for (size_t i = 0; i < order_.size(); ++i) {
+      if (!S_ISREG(node(i).mode)) continue;
+      content_bytes_ += node(i).size;
+      model_.each_extent(node(i), [&](const TreeExtentRecord& extent) {
+        ++extents_;
+        CHECK(extent.object < object_records_.size());
+        uint32_t& record = object_records_[extent.object];
+        if (record != no_record) return;
+        record = static_cast<uint32_t>(used_objects_.size());
+        used_objects_.push_back(extent.object);
+      });
     }
   }
 
-  void write_extents(const TreeNode& node, TreeInodeRecord& inode) {
-    inode.first = static_cast<uint32_t>(extents_.size());
-    inode.count = node.count;
-    for (TreeExtentRecord extent : std::span(model_.extents).subspan(node.first, node.count)) {
-      extent.object = object_record(extent.object);
-      extents_.push_back(extent);
-    }
-  }
-
-  uint32_t object_record(uint32_t object) {
-    CHECK(object < model_.objects.size());
-    uint32_t& place = object_records_[object];
-    if (place != no_record) return place;
-    const ObjectId& id = model_.objects[object];
-    TreeObjectRecord record;
-    std::memcpy(record.sha256, id.sha256.bytes.data(), sizeof record.sha256);
-    record.xxh3_low = id.xxh3_low;
-    record.xxh3_high = id.xxh3_high;
-    uint64_t hash = 0;
-    std::memcpy(&hash, record.sha256, sizeof hash);
-    auto found = object_index_.find(hash, [&](uint32_t number) {
-      return std::memcmp(&objects_[number], &record, sizeof record) == 0;
-    });
-    if (found) return place = *found;
-    place = static_cast<uint32_t>(objects_.size());
-    objects_.push_back(record);
-    object_index_.insert(hash, place);
-    return place;
-  }
-
-  void write_xattrs(const TreeNode& node, TreeInodeRecord& inode) {
-    if (node.xattrs == 0) return;
-    const XattrList& list = model_.xattr_lists[node.xattrs];
-    uint32_t& first = xattr_firsts_[node.xattrs];
-    inode.xattr_count = static_cast<uint32_t>(list.size());
-    inode.xattr_first = first == no_record ? static_cast<uint32_t>(xattrs_.size()) : first;
-    if (first != no_record) return;
-    first = inode.xattr_first;
-    for (const auto& [name, value] : list) {
-      xattrs_.push_back({strings_.add(name), static_cast<uint32_t>(name.size()),
-                         strings_.add(value), static_cast<uint32_t>(value.size())});
-    }
-  }
-
-  // The names of what has several, each inode's together, in the order of their directories.
-  void write_aliases() {
-    auto has_several = [](const TreeInodeRecord& i) { return !S_ISDIR(i.mode) && i.nlink > 1; };
+  // What has several names, and all of these: each inode's together, in the order of directories.
+  struct Several {
+    Ino ino;
+    uint32_t first;  // of aliases_
+    uint32_t filled;
+  };
+  void collect_aliases() {
     uint32_t count = 0;
-    for (TreeInodeRecord& inode : inodes_) {
-      if (!has_several(inode)) continue;
-      inode.alias_first = count;
-      count += inode.nlink;
+    for (size_t i = 0; i < order_.size(); ++i) {
+      if (is_directory(i) || links_[i] < 2) continue;
+      several_.push_back({static_cast<Ino>(i + 1), count, 0});
+      count += links_[i];
     }
+    if (count == 0) return;
     aliases_.resize(count);
-    for (size_t i = 0; i < inodes_.size(); ++i) {
-      if (!S_ISDIR(inodes_[i].mode)) continue;
-      auto entries = std::span(entries_).subspan(inodes_[i].first, inodes_[i].count);
-      for (const TreeEntryRecord& entry : entries) {
-        TreeInodeRecord& inode = inodes_[entry.ino - 1];
-        if (!has_several(inode)) continue;
-        aliases_[inode.alias_first + inode.alias_count++] = {static_cast<Ino>(i + 1), entry.name,
-                                                             entry.name_bytes};
+    for (size_t i = 0; i < order_.size(); ++i) {
+      if (!is_directory(i)) continue;
+      model_.each_name(order_[i], [&](const TreeName& name) {
+        auto found = std::ranges::lower_bound(several_, inos_[name.node], {}, &Several::ino);
+        if (found == several_.end() || found->ino != inos_[name.node]) return;
+        aliases_[found->first + found->filled++] = {static_cast<Ino>(i + 1), name.text,
+                                                    text_bytes(name)};
+      });
+    }
+  }
+
+  void lay_out_xattrs() {
+    xattr_firsts_.assign(model_.xattr_lists.size(), no_record);
+    for (NodeIndex node : order_) {
+      uint32_t number = model_.owners[model_.nodes[node].owner].xattrs;
+      if (number == 0 || xattr_firsts_[number] != no_record) continue;
+      xattr_firsts_[number] = static_cast<uint32_t>(xattrs_.size());
+      auto from = static_cast<uint32_t>(model_.texts.bytes());
+      for (const auto& [name, value] : model_.xattr_lists[number]) {
+        xattrs_.push_back({from + xattr_strings_.add(name), static_cast<uint32_t>(name.size()),
+                           from + xattr_strings_.add(value), static_cast<uint32_t>(value.size())});
       }
     }
   }
 
-  // Moves a table to the end of the image: both are large.
-  template <class Record>
-  static void append(std::vector<std::byte>& image, TreeSection& section,
-                     std::vector<Record>& table) {
-    size_t at = (image.size() + 7) / 8 * 8;
-    section = {at, table.size()};
-    auto bytes = std::as_bytes(std::span(table));
-    image.resize(at);
-    image.insert(image.end(), bytes.begin(), bytes.end());
-    std::vector<Record>().swap(table);  // assigning {} would keep the memory
-  }
-
-  template <class... Record>
-  static size_t room_for(const std::vector<Record>&... tables) {
-    return (0 + ... + (tables.size() * sizeof(Record) + 8));
-  }
-
-  std::vector<std::byte> assemble() {
-    std::vector<std::byte> image;
-    image.reserve(sizeof(TreeHeader) + room_for(inodes_, entries_, slots_, xattrs_, extents_,
-                                                objects_, aliases_, strings_.bytes()));
-    image.resize(sizeof(TreeHeader));
+  Result<TreeHeader> make_header() const {
     TreeHeader header{};
     header.magic = tree_magic;
     header.version = tree_version;
     header.content_bytes = content_bytes_;
-    append(image, header.inodes, inodes_);
-    append(image, header.entries, entries_);
-    append(image, header.slots, slots_);
-    append(image, header.xattrs, xattrs_);
-    append(image, header.extents, extents_);
-    append(image, header.objects, objects_);
-    append(image, header.aliases, aliases_);
-    append(image, header.strings, strings_.bytes());
-    header.file_bytes = image.size();
-    std::memcpy(image.data(), &header, sizeof header);
-    auto summed = std::span(image).subspan(tree_checksum_from);
-    header.checksum = XXH3_64bits(summed.data(), summed.size());
-    std::memcpy(image.data(), &header, sizeof header);
-    return image;
+    uint64_t at = sizeof header;
+    bool fits = true;
+    auto place = [&](TreeSection& section, uint64_t count, uint64_t record_bytes) {
+      at = (at + 7) / 8 * 8;
+      section = {at, count};
+      at += count * record_bytes;
+      fits = fits && (record_bytes == 1 || count <= tree_records_max);
+    };
+    place(header.inodes, order_.size(), sizeof(TreeInodeRecord));
+    place(header.entries, entries_, sizeof(TreeEntryRecord));
+    place(header.slots, slots_, sizeof(uint32_t));
+    place(header.xattrs, xattrs_.size(), sizeof(TreeXattrRecord));
+    place(header.extents, extents_, sizeof(TreeExtentRecord));
+    place(header.objects, used_objects_.size(), sizeof(TreeObjectRecord));
+    place(header.aliases, aliases_.size(), sizeof(TreeAliasRecord));
+    place(header.strings, model_.texts.bytes() + xattr_strings_.bytes().size(), 1);
+    header.file_bytes = at;
+    if (!fits || header.strings.count > UINT32_MAX) return fail(EFBIG, "tree");
+    return header;
+  }
+
+  uint32_t text_bytes(const TreeName& name) const {
+    return static_cast<uint32_t>(model_.texts.at(name.text).size());
+  }
+
+  // How far the tables are that inodes count places in.
+  struct Cursors {
+    uint32_t entries = 0;
+    uint32_t slots = 0;
+    uint32_t extents = 0;
+    size_t several = 0;
+  };
+
+  Result<> write_inodes(TreeSink& sink) const {
+    Cursors at;
+    for (size_t i = 0; i < order_.size(); ++i) {
+      const TreeNode& from = node(i);
+      const TreeOwner& owner = model_.owners[from.owner];
+      TreeInodeRecord inode{};
+      inode.mtime_seconds = from.mtime_seconds;
+      inode.mtime_nanoseconds = from.mtime_nanoseconds;
+      inode.mode = from.mode;
+      inode.uid = owner.uid;
+      inode.gid = owner.gid;
+      inode.nlink = links_[i];
+      inode.flags = from.flags;
+      if (owner.xattrs != 0) {
+        inode.xattr_first = xattr_firsts_[owner.xattrs];
+        inode.xattr_count = static_cast<uint32_t>(model_.xattr_lists[owner.xattrs].size());
+      }
+      if (at.several < several_.size() && several_[at.several].ino == i + 1) {
+        inode.alias_first = several_[at.several++].first;
+        inode.alias_count = links_[i];
+      }
+      describe_content(from, inode, at);
+      TRY(sink.put(inode));
+    }
+    return {};
+  }
+
+  void describe_content(const TreeNode& from, TreeInodeRecord& inode, Cursors& at) const {
+    switch (from.mode & S_IFMT) {
+      case S_IFDIR:
+        inode.parent = inos_[from.parent];
+        inode.first = at.entries;
+        inode.count = from.count;
+        at.entries += from.count;
+        if (from.count == 0) break;
+        inode.slots_first = at.slots;
+        inode.slots_log2 = slots_log2(from.count);
+        at.slots += uint32_t{1} << inode.slots_log2;
+        break;
+      case S_IFREG:
+        inode.size = from.size;
+        inode.first = at.extents;
+        inode.count = from.count == whole_object ? 1 : from.count;
+        at.extents += inode.count;
+        break;
+      case S_IFLNK:
+        inode.size = from.count;
+        [[fallthrough]];
+      case 0:
+        if (from.count == 0) break;
+        inode.first = from.first;
+        inode.count = from.count;
+        break;
+      default:
+        inode.device_major = from.first;
+        inode.device_minor = from.count;
+    }
+  }
+
+  Result<> write_entries(TreeSink& sink) const {
+    Result<> outcome;
+    for (size_t i = 0; i < order_.size() && outcome; ++i) {
+      if (!is_directory(i)) continue;
+      model_.each_name(order_[i], [&](const TreeName& name) {
+        std::string_view text = model_.texts.at(name.text);
+        TreeEntryRecord entry{name.text, static_cast<uint32_t>(text.size()), inos_[name.node],
+                              tree_name_hash(text)};
+        if (outcome) outcome = sink.put(entry);
+      });
+    }
+    return outcome;
+  }
+
+  // Each directory's hash table.
+  Result<> write_slots(TreeSink& sink) const {
+    std::vector<uint32_t> slots;
+    for (size_t i = 0; i < order_.size(); ++i) {
+      if (!is_directory(i) || node(i).count == 0) continue;
+      slots.assign(size_t{1} << slots_log2(node(i).count), 0);
+      auto mask = static_cast<uint32_t>(slots.size() - 1);
+      uint32_t number = 0;
+      model_.each_name(order_[i], [&](const TreeName& name) {
+        uint32_t at = tree_name_hash(model_.texts.at(name.text)) & mask;
+        while (slots[at] != 0) at = (at + 1) & mask;
+        slots[at] = ++number;
+      });
+      TRY(sink.bytes(std::as_bytes(std::span(slots))));
+    }
+    return {};
+  }
+
+  Result<> write_extents(TreeSink& sink) const {
+    Result<> outcome;
+    for (size_t i = 0; i < order_.size() && outcome; ++i) {
+      if (!S_ISREG(node(i).mode)) continue;
+      model_.each_extent(node(i), [&](TreeExtentRecord extent) {
+        extent.object = object_records_[extent.object];
+        if (outcome) outcome = sink.put(extent);
+      });
+    }
+    return outcome;
+  }
+
+  Result<> write_objects(TreeSink& sink) const {
+    for (uint32_t number : used_objects_) {
+      ObjectId id = TRY(objects_.id(number));
+      TreeObjectRecord record;
+      std::memcpy(record.sha256, id.sha256.bytes.data(), sizeof record.sha256);
+      record.xxh3_low = id.xxh3_low;
+      record.xxh3_high = id.xxh3_high;
+      TRY(sink.put(record));
+    }
+    return {};
   }
 
   static constexpr uint32_t no_record = UINT32_MAX;
 
   TreeModel model_;
+  const TreeObjects& objects_;
   std::vector<Ino> inos_;                 // of each node
-  std::vector<uint32_t> object_records_;  // of each of the model's objects
-  std::vector<uint32_t> xattr_firsts_;    // of each of the model's lists
   std::vector<NodeIndex> order_;          // of each ino - 1
-  std::vector<TreeInodeRecord> inodes_;
-  std::vector<TreeEntryRecord> entries_;
-  std::vector<uint32_t> slots_;
+  std::vector<uint32_t> links_;           // of each ino - 1
+  std::vector<uint32_t> object_records_;  // of each object
+  std::vector<uint32_t> used_objects_;    // of each object record
+  std::vector<uint32_t> xattr_firsts_;    // of each of the model's lists
   std::vector<TreeXattrRecord> xattrs_;
-  std::vector<TreeExtentRecord> extents_;
-  std::vector<TreeObjectRecord> objects_;
+  XattrStrings xattr_strings_;
+  std::vector<Several> several_;  // by ino
   std::vector<TreeAliasRecord> aliases_;
-  Strings strings_;
-  RecordIndex object_index_;
+  uint64_t entries_ = 0;
+  uint64_t slots_ = 0;
+  uint64_t extents_ = 0;
   uint64_t content_bytes_ = 0;
 };
 
 }  // namespace
 
-Result<std::vector<std::byte>> write_tree(TreeModel model) {
-  return Layout(std::move(model)).run();
+Result<Spool> write_tree(TreeModel model, const TreeObjects& objects, Spool to) {
+  return Layout(std::move(model), objects).run(std::move(to));
 }
 
 }  // namespace lyr::store

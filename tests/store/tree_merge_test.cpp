@@ -15,7 +15,7 @@ using Names = std::vector<std::string>;
 Tree merged(std::span<const Tree> layers) {
   std::vector<const Tree*> pointers;
   for (const Tree& layer : layers) pointers.push_back(&layer);
-  return must(tree_from(must(merge_trees(pointers))));
+  return must(tree_from(bytes_of(must(merge_trees(pointers)))));
 }
 
 class MergeTest : public testing::Test {
@@ -25,14 +25,14 @@ class MergeTest : public testing::Test {
     builders_.emplace_back();
     return builders_.back();
   }
-  Result<std::vector<std::byte>> merge_bytes() {
+  Result<Spool> merge_spool() {
     layers_.clear();
     for (LayerTreeBuilder& builder : builders_) layers_.push_back(built(builder));
     std::vector<const Tree*> pointers;
     for (const Tree& tree : layers_) pointers.push_back(&tree);
     return merge_trees(pointers);
   }
-  Tree merge() { return must(tree_from(must(merge_bytes()))); }
+  Tree merge() { return must(tree_from(bytes_of(must(merge_spool())))); }
 
   static void file(LayerTreeBuilder& builder, std::string_view path, uint32_t uid = 0) {
     must(builder.add_file(path, attr_of(0644, uid), 0, {}));
@@ -176,7 +176,7 @@ TEST_F(MergeTest, AHardLinkToAFileThatALaterEntryReplacesKeepsTheLowerFile) {
 TEST_F(MergeTest, AHardLinkToNothingIsAnErrorThatNamesIt) {
   file(layer(), "a");
   must(layer().add_hard_link("b", "nowhere/file"));
-  auto bytes = merge_bytes();
+  auto bytes = merge_spool();
   ASSERT_FALSE(bytes);
   EXPECT_EQ(bytes.error().code, ENOENT);
   EXPECT_NE(describe(bytes.error()).find("nowhere/file"), std::string::npos);

@@ -199,6 +199,29 @@ TEST(TreeTest, ResolvesLikeTheKernel) {
   EXPECT_EQ(resolve(tree, std::string("etc/re\0al", 9), true), no_ino);
 }
 
+TEST(TreeTest, KeepsMegabytesOfNamesTargetsAndXattrs) {
+  LayerTreeBuilder builder;
+  std::string long_name(200, 'n');
+  for (int i = 0; i < 12000; ++i) {
+    std::string number = std::to_string(i);
+    must(builder.add_symlink(long_name + number, attr_of(0777), "to/" + long_name + number));
+  }
+  NodeAttr attr = attr_of(0644);
+  attr.xattrs = {{"user.large", std::string(3 << 20, 'v')}, {"user.other", std::string("a\0b", 3)}};
+  must(builder.add_file("file", attr, 0, {}));
+  Tree tree = built(builder);
+  EXPECT_EQ(tree.entry_count(root_ino), 12001u);
+  for (int i = 0; i < 12000; ++i) {
+    Ino ino = tree.lookup(root_ino, long_name + std::to_string(i));
+    ASSERT_NE(ino, no_ino);
+    ASSERT_EQ(tree.symlink_target(ino), "to/" + long_name + std::to_string(i));
+  }
+  Ino file = tree.lookup(root_ino, "file");
+  ASSERT_EQ(tree.xattr_count(file), 2u);
+  EXPECT_EQ(tree.xattr(file, 0).value, attr.xattrs[0].second);
+  EXPECT_EQ(tree.xattr(file, 1).value, attr.xattrs[1].second);
+}
+
 std::vector<std::byte> sample_image() {
   LayerTreeBuilder builder;
   NodeAttr attr = attr_of(0644);
@@ -208,7 +231,7 @@ std::vector<std::byte> sample_image() {
   must(builder.add_hard_link("b", "a/file"));
   must(builder.add_symlink("c", attr_of(0777), "a"));
   must(builder.add_whiteout("d"));
-  return must(builder.finish());
+  return bytes_of(builder);
 }
 
 TEST(TreeTest, EveryCutAndEveryFlippedBitIsNoticed) {
@@ -241,7 +264,7 @@ TEST(TreeTest, ANameThatIsListedButNotFoundIsNoticed) {
   LayerTreeBuilder builder;
   for (const char* name : {"a", "b", "c"}) must(builder.add_file(name, attr_of(0644), 0, {}));
   must(builder.add_hard_link("z", "a"));
-  const std::vector<std::byte> image = must(builder.finish());
+  const std::vector<std::byte> image = bytes_of(builder);
   must(tree_from(image));
   TreeHeader header;
   std::memcpy(&header, image.data(), sizeof header);

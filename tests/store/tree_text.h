@@ -37,7 +37,15 @@ T must(Result<T> result) {
   if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
-inline Tree built(LayerTreeBuilder& builder) { return must(tree_from(must(builder.finish()))); }
+inline std::vector<std::byte> bytes_of(const Spool& spool) {
+  auto bytes = spool.in_memory();
+  return {bytes.begin(), bytes.end()};
+}
+inline std::vector<std::byte> bytes_of(LayerTreeBuilder& builder) {
+  return bytes_of(must(builder.finish()));
+}
+
+inline Tree built(LayerTreeBuilder& builder) { return must(tree_from(bytes_of(builder))); }
 
 inline std::string line_of(const Tree& tree, Ino ino) {
   TreeAttr attr = tree.attr(ino);
