@@ -7,9 +7,12 @@
 #include <sys/ioctl.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 
 namespace lyr::sys {
@@ -283,6 +286,31 @@ Result<> pwrite_all(const Fd& fd, std::span<const std::byte> data, uint64_t offs
     size_t done = TRY(pwrite(fd, data, offset));
     data = data.subspan(done);
     offset += done;
+  }
+  return {};
+}
+
+Result<> pwritev_all(const Fd& fd, std::span<const std::span<const std::byte>> parts,
+                     uint64_t offset) {
+  std::array<iovec, 256> vectors;
+  size_t skipped = 0;  // of the first part: written already
+  while (!parts.empty()) {
+    size_t used = std::min(parts.size(), vectors.size());
+    for (size_t i = 0; i < used; ++i) {
+      auto part = i == 0 ? parts[i].subspan(skipped) : parts[i];
+      vectors[i] = {.iov_base = const_cast<std::byte*>(part.data()), .iov_len = part.size()};
+    }
+    auto call = [&] {
+      return ::pwritev(fd.get(), vectors.data(), static_cast<int>(used),
+                       static_cast<off_t>(offset));
+    };
+    size_t done = TRY(count(retry(call), "write"));
+    offset += done;
+    skipped += done;
+    while (!parts.empty() && skipped >= parts.front().size()) {
+      skipped -= parts.front().size();
+      parts = parts.subspan(1);
+    }
   }
   return {};
 }

@@ -97,6 +97,9 @@ Result<> pread_exactly(const Fd& fd, std::span<std::byte> data, uint64_t offset)
 Result<> write_all(const Fd& fd, std::span<const std::byte> data);
 Result<> write_all(const Fd& fd, std::string_view text);
 Result<> pwrite_all(const Fd& fd, std::span<const std::byte> data, uint64_t offset);
+// The same of parts that follow one another in the file only, with few calls.
+Result<> pwritev_all(const Fd& fd, std::span<const std::span<const std::byte>> parts,
+                     uint64_t offset);
 
 Result<> fsync(const Fd& fd);
 Result<> fdatasync(const Fd& fd);

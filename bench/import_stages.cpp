@@ -175,7 +175,7 @@ class Stages {
       std::vector<store::Place> places;
       writes.push_back(measure([&] {
         for (size_t at = 0; at < layer_.objects.size(); ++at) {
-          uint64_t offset = must(pack.append(layer_.names[at], layer_.objects[at]));
+          uint64_t offset = must(pack.append_borrowed(layer_.names[at], layer_.objects[at]));
           places.push_back({pack.number(), offset});
         }
         must(pack.flush());

@@ -81,7 +81,7 @@ Result<ImportObject> Import::State::put(const ObjectId& object, std::span<const 
   if (store->objects->find_same(object, data, may_use)) return objects.add(object, std::nullopt);
   if (writer && !writer->has_room(data.size())) TRY(seal());
   if (!writer) writer = TRY(PackWriter::create(store->packs, writes));
-  uint64_t offset = TRY(writer->append(object, data));
+  uint64_t offset = TRY(writer->append_borrowed(object, data));
   return objects.add(object, Place{writer->number(), offset});
 }
 
@@ -93,10 +93,12 @@ Result<> Import::State::put(LayerBatch& batch) {
     object.number = kept.number;
     return {};
   };
-  TRY(batch.each_object(put_one));
-  if (writer) TRY(writer->flush());
+  auto outcome = batch.each_object(put_one);
+  // Of a batch that failed, too: what the pack has borrowed of it is let go of with its writes.
+  auto flushed = writer ? writer->flush() : Result<>();
   batch.writes = writes.added();
-  return {};
+  TRY(std::move(outcome));
+  return flushed;
 }
 
 Result<> Import::State::seal() {

@@ -60,7 +60,8 @@ struct Import::State {
 
   // Keeps the batch's objects, unless the store or this import has them, and notes where they are
   // (or that the store had them) and when they can be read. Thread-safe; what layers side by side
-  // put stays apart, a batch each.
+  // put stays apart, a batch each. Whatever it returns, the batch's data stays where it is until
+  // these writes are finished.
   Result<> put(LayerBatch& batch);
   Result<> seal();  // mutex held
 

@@ -32,6 +32,7 @@ struct LayerBatch {
   std::vector<Object> objects;  // of the operations, in their order
   std::vector<std::byte> data;  // of all operations but zeros, one after the other
   uint64_t tar_bytes = 0;
+  bool named = false;   // the objects have their SHA-256
   uint64_t writes = 0;  // of PackWrites, until all of it is in pack files
 
   void add(Kind kind, uint64_t bytes) {
@@ -59,6 +60,7 @@ struct LayerBatch {
     objects.clear();
     data.clear();
     tar_bytes = 0;
+    named = false;
   }
 };
 

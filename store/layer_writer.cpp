@@ -72,19 +72,44 @@ Result<> LayerWriter::object(std::span<const std::byte> data) {
 
 Result<> LayerWriter::zeros(uint64_t bytes) { return add(LayerBatch::Kind::zeros, bytes); }
 
+// Does what else there is to do until `done()`: what is needed first comes first. An error leaves
+// the lock open.
+template <class Done>
+Result<> LayerWriter::help_until(std::unique_lock<std::mutex>& lock, const Done& done) {
+  while (!done() && failure_) {
+    if (import_->writes.waiting()) {
+      lock.unlock();
+      TRY(import_->writes.help());
+      lock.lock();
+    } else if (!describing_ && described_ < unchecked_.size()) {
+      TRY(describe_next(lock));
+    } else if (queue_.size() > 1 && !queue_.back().named) {
+      name_last(lock);
+    } else {
+      changed_.wait(lock);
+    }
+  }
+  return {};
+}
+
+// That costs more of the processor than to name it beside a replay, but time that is left over.
+void LayerWriter::name_last(std::unique_lock<std::mutex>& lock) {
+  LayerBatch& batch = queue_.back();
+  naming_ = true;
+  lock.unlock();
+  names_.begin(hasher_, batch);
+  names_.finish(hasher_, batch);
+  lock.lock();
+  naming_ = false;
+  changed_.notify_all();
+}
+
 Result<> LayerWriter::hand_over() {
-  bool full = false;
-  {
-    std::scoped_lock lock(mutex_);
-    full = queue_.size() >= layer_batches_max;
-  }
-  if (full) TRY(import_->writes.help());  // rather than wait
-  {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return queue_.size() < layer_batches_max || !failure_; });
-    if (!failure_) return std::exchange(failure_, fail(ECANCELED, "layer"));
-    queue_.push_back(std::move(batch_));
-  }
+  std::unique_lock lock(mutex_);
+  TRY(help_until(lock, [&] { return queue_.size() < layer_batches_max; }));
+  if (!failure_) return std::exchange(failure_, fail(ECANCELED, "layer"));
+  queue_.push_back(std::move(batch_));
+  lock.unlock();
   changed_.notify_all();
   batch_ = spare_batch();
   return {};
@@ -95,16 +120,16 @@ void LayerWriter::run() {
   std::unique_lock lock(mutex_);
   Result<> outcome;
   while (outcome) {
-    changed_.wait(lock, [&] { return closed_ || !queue_.empty(); });
+    changed_.wait(lock, [&] { return queue_.size() > (naming_ ? 1 : 0) || closed_; });
     if (queue_.empty()) break;
     LayerBatch batch = std::move(queue_.front());
     queue_.pop_front();
     lock.unlock();
     changed_.notify_all();
-    outcome = write(batch);
-    if (outcome) unchecked_.push_back(std::move(batch));
+    outcome = write(std::move(batch));
     lock.lock();
   }
+  if (outcome && failure_) outcome = describe_first(lock, unchecked_.size());
   written_ = true;
   if (outcome && failure_) {
     changed_.notify_all();
@@ -113,28 +138,63 @@ void LayerWriter::run() {
     lock.lock();
   }
   if (!outcome && failure_) failure_ = std::move(outcome);
-  queue_.clear();
   changed_.notify_all();
+  lock.unlock();
+  // Packs are written out of these: that comes first, whatever became of the layer.
+  if (!unchecked_.empty()) static_cast<void>(import_->writes.finish());
+  lock.lock();
+  changed_.wait(lock, [&] { return !naming_ && !describing_; });
+  queue_.clear();
+  unchecked_.clear();
+  described_ = 0;
 }
 
-Result<> LayerWriter::replay_first() {
-  LayerBatch past = std::move(unchecked_.front());
-  unchecked_.pop_front();
-  TRY(import_->writes.finish(past.writes));
-  return check_.replay(past);
-}
-
-Result<> LayerWriter::write(LayerBatch& batch) {
+Result<> LayerWriter::write(LayerBatch batch) {
   bool due = unchecked_.size() >= layer_replay_distance;
   if (due) TRY(import_->writes.finish(unchecked_.front().writes));
   TRY(check_.replay_and_name(due ? &unchecked_.front() : nullptr, batch));
-  if (due) {
+  if (due) TRY(retire_first());
+  auto outcome = import_->put(batch);
+  {
     std::scoped_lock lock(mutex_);
-    spare_.push_back(std::move(unchecked_.front()));
-    unchecked_.pop_front();
+    unchecked_.push_back(std::move(batch));
   }
-  TRY(import_->put(batch));
-  return describe(batch);
+  changed_.notify_all();
+  return outcome;
+}
+
+// When it has been replayed.
+Result<> LayerWriter::retire_first() {
+  std::unique_lock lock(mutex_);
+  TRY(describe_first(lock, 1));
+  spare_.push_back(std::move(unchecked_.front()));
+  unchecked_.pop_front();
+  --described_;
+  return {};
+}
+
+Result<> LayerWriter::describe_first(std::unique_lock<std::mutex>& lock, size_t count) {
+  while (described_ < count) {
+    if (describing_) {
+      changed_.wait(lock);
+    } else {
+      TRY(describe_next(lock));
+    }
+  }
+  return {};
+}
+
+// By one thread at a time, and in their order.
+Result<> LayerWriter::describe_next(std::unique_lock<std::mutex>& lock) {
+  const LayerBatch& batch = unchecked_[described_];
+  describing_ = true;
+  lock.unlock();
+  auto outcome = describe(batch);
+  lock.lock();
+  describing_ = false;
+  ++described_;
+  changed_.notify_all();
+  return outcome;
 }
 
 // To the recipe, and to what is to find it in there.
@@ -164,7 +224,11 @@ Result<> LayerWriter::describe(const LayerBatch& batch) {
 
 // After the last batch, while who fed us makes the tree.
 Result<> LayerWriter::complete() {
-  while (!unchecked_.empty()) TRY(replay_first());
+  while (!unchecked_.empty()) {
+    TRY(import_->writes.finish(unchecked_.front().writes));
+    TRY(check_.replay(unchecked_.front()));
+    TRY(retire_first());
+  }
   recipe_file_ = TRY(recipe_.finish(diff_id_));
   return check_.finish(recipe_file_, diff_id_);
 }
@@ -175,7 +239,7 @@ Result<Table<uint32_t>> LayerWriter::close(const Digest& diff_id) {
   diff_id_ = diff_id;
   closed_ = true;
   changed_.notify_all();
-  changed_.wait(lock, [&] { return written_; });
+  TRY(help_until(lock, [&] { return written_; }));
   TRY(std::exchange(failure_, failure_ ? Result<>() : fail(ECANCELED, "layer")));
   return std::move(numbers_);
 }

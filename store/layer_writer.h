@@ -47,28 +47,40 @@ class LayerWriter {
 
   Result<> add(LayerBatch::Kind kind, uint64_t bytes);
   Result<> hand_over();
+  template <class Done>
+  Result<> help_until(std::unique_lock<std::mutex>& lock, const Done& done);
   void run();
-  Result<> write(LayerBatch& batch);
+  Result<> write(LayerBatch batch);
+  Result<> retire_first();
+  Result<> describe_first(std::unique_lock<std::mutex>& lock, size_t count);
+  Result<> describe_next(std::unique_lock<std::mutex>& lock);
   Result<> describe(const LayerBatch& batch);
-  Result<> replay_first();
+  void name_last(std::unique_lock<std::mutex>& lock);
   Result<> complete();
   LayerBatch spare_batch();
 
   std::shared_ptr<Import::State> import_;
-  LayerBatch batch_;  // the feeding thread's
+  // The feeding thread's.
+  LayerBatch batch_;
+  PairedSha256 hasher_;
+  BatchNames names_;
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   std::deque<LayerBatch> queue_;
+  bool naming_ = false;  // the feeding thread names the last of them
   std::vector<LayerBatch> spare_;
   bool closed_ = false;
   bool written_ = false;
   Result<> failure_;
+  std::deque<LayerBatch> unchecked_;  // changed by the writer only
+  size_t described_ = 0;              // of them, from the first on
+  bool describing_ = false;           // who set it has the next two
 
-  // The writer's, until it has ended; numbers_ until written_.
-  std::deque<LayerBatch> unchecked_;
   Table<uint32_t> numbers_;
   RecipeWriter recipe_;
+
+  // The writer's, until it has ended.
   Spool recipe_file_;
   ReplayCheck check_;
   Digest diff_id_;

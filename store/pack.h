@@ -73,6 +73,9 @@ class PackWriter {
   bool has_room(uint64_t payload_bytes) const;
   // The frame's offset.
   Result<uint64_t> append(const ObjectId& object, std::span<const std::byte> data);
+  // The same without a copy: `data` stays where it is until it has been flushed and these writes
+  // are finished.
+  Result<uint64_t> append_borrowed(const ObjectId& object, std::span<const std::byte> data);
   // A frame as it is to be stored: `header` belongs to `stored`. Of `object` only its key is used.
   Result<uint64_t> append_frame(const ObjectId& object, const FrameHeader& header,
                                 std::span<const std::byte> stored);
@@ -82,14 +85,17 @@ class PackWriter {
 
  private:
   PackWriter(const Fd& packs, Fd file, PackNumber number, PackWrites& writes, bool compacted);
-  Result<> pad_to(uint64_t offset);
+  // The header and what stands before it; the frame's offset. The payload follows.
+  Result<uint64_t> begin_frame(const ObjectId& object, const FrameHeader& header);
+  Result<> end_frame();
+  void pad_to(uint64_t offset);
 
   std::shared_ptr<const Fd> file_;
   PackNumber number_;
   PackWrites* writes_;
   uint64_t flushed_ = 0;
-  std::vector<std::byte> buffer_;  // what follows flushed_; at most write_bytes plus a frame
-  Spool entries_;                  // of the footer; there may be millions
+  PackBytes buffer_;  // what follows flushed_; at most write_bytes plus a frame
+  Spool entries_;     // of the footer; there may be millions
 };
 
 // Reads one pack. Thread-safe.

@@ -15,12 +15,11 @@ namespace lyr::store {
 namespace {
 
 constexpr size_t write_bytes = 4 << 20;  // per pwrite
-constexpr size_t buffer_bytes = write_bytes + object_bytes_max + payload_alignment;
 constexpr int claims_max = 100;
 
-void append_bytes(std::vector<std::byte>& buffer, const void* data, size_t size) {
-  const auto* bytes = static_cast<const std::byte*>(data);
-  buffer.insert(buffer.end(), bytes, bytes + size);
+template <class Record>
+std::span<const std::byte> bytes_of(const Record& record) {
+  return std::as_bytes(std::span(&record, 1));
 }
 
 }  // namespace
@@ -50,13 +49,12 @@ PackWriter::PackWriter(const Fd& packs, Fd file, PackNumber number, PackWrites& 
       writes_(&writes),
       entries_(packs) {
   buffer_ = writes.spare_buffer();
-  buffer_.reserve(buffer_bytes);
   PackHeader header{};
   header.magic = pack_magic;
   header.version = 1;
   header.flags = compacted ? pack_compacted : 0;
   header.number = number;
-  append_bytes(buffer_, &header, sizeof header);
+  buffer_.copy(bytes_of(header));
 }
 
 Result<PackWriter> PackWriter::create(const Fd& packs, PackWrites& writes, bool compacted) {
@@ -82,44 +80,59 @@ bool PackWriter::has_room(uint64_t payload_bytes) const {
   return end + entries_.bytes() + 2 * sizeof(PackFooterEntry) <= pack_bytes_max;
 }
 
-Result<> PackWriter::pad_to(uint64_t offset) {
+void PackWriter::pad_to(uint64_t offset) {
   CHECK(offset >= flushed_ + buffer_.size());
-  buffer_.resize(offset - flushed_);
-  return {};
+  buffer_.add_zeros(offset - flushed_ - buffer_.size());
 }
+
+Result<uint64_t> PackWriter::begin_frame(const ObjectId& object, const FrameHeader& header) {
+  // A compressed payload is never read in place: it needs no alignment.
+  uint64_t aligned_bytes = header.codec == codec_none ? header.stored_bytes : 0;
+  uint64_t offset = frame_place(flushed_ + buffer_.size(), aligned_bytes);
+  pad_to(offset);
+  buffer_.copy(bytes_of(header));
+  PackFooterEntry entry{object.xxh3_low, object.xxh3_high, offset, header.raw_bytes,
+                        header.stored_bytes};
+  TRY(entries_.append(bytes_of(entry)));
+  return offset;
+}
+
+Result<> PackWriter::end_frame() { return buffer_.size() < write_bytes ? Result<>() : flush(); }
 
 Result<uint64_t> PackWriter::append(const ObjectId& object, std::span<const std::byte> data) {
   auto bytes = static_cast<uint32_t>(data.size());
   return append_frame(object, make_frame_header(object, codec_none, bytes, data), data);
 }
 
+Result<uint64_t> PackWriter::append_borrowed(const ObjectId& object,
+                                             std::span<const std::byte> data) {
+  auto bytes = static_cast<uint32_t>(data.size());
+  auto header = make_frame_header(object, codec_none, bytes, data);
+  uint64_t offset = TRY(begin_frame(object, header));
+  buffer_.borrow(data);
+  TRY(end_frame());
+  return offset;
+}
+
 Result<uint64_t> PackWriter::append_frame(const ObjectId& object, const FrameHeader& header,
                                           std::span<const std::byte> stored) {
-  // A compressed payload is never read in place: it needs no alignment.
-  uint64_t aligned_bytes = header.codec == codec_none ? stored.size() : 0;
-  uint64_t offset = frame_place(flushed_ + buffer_.size(), aligned_bytes);
-  TRY(pad_to(offset));
-  append_bytes(buffer_, &header, sizeof header);
-  append_bytes(buffer_, stored.data(), stored.size());
-  PackFooterEntry entry{object.xxh3_low, object.xxh3_high, offset, header.raw_bytes,
-                        header.stored_bytes};
-  TRY(entries_.append(std::as_bytes(std::span(&entry, 1))));
-  if (buffer_.size() >= write_bytes) TRY(flush());
+  uint64_t offset = TRY(begin_frame(object, header));
+  buffer_.copy(stored);
+  TRY(end_frame());
   return offset;
 }
 
 Result<> PackWriter::flush() {
-  if (buffer_.empty()) return {};
+  if (buffer_.size() == 0) return {};
   uint64_t at = flushed_;
   flushed_ += buffer_.size();
   auto bytes = std::exchange(buffer_, writes_->spare_buffer());
-  buffer_.reserve(buffer_bytes);
   return writes_->add(file_, pack_name(number_), at, std::move(bytes));
 }
 
 Result<uint64_t> PackWriter::seal() {
   uint64_t end = flushed_ + buffer_.size();
-  TRY(pad_to((end + frame_alignment - 1) / frame_alignment * frame_alignment));
+  pad_to((end + frame_alignment - 1) / frame_alignment * frame_alignment);
   PackTrailer trailer{.magic = footer_magic,
                       .count = entries_.bytes() / sizeof(PackFooterEntry),
                       .checksum = 0,
@@ -129,12 +142,12 @@ Result<uint64_t> PackWriter::seal() {
   trailer.checksum = xxh3_in_steps(view.bytes, footer_seed(trailer), release);
   for (auto rest = view.bytes; !rest.empty();) {
     auto piece = rest.first(std::min(rest.size(), sum_step_bytes));
-    append_bytes(buffer_, piece.data(), piece.size());
+    buffer_.copy(piece);
     rest = rest.subspan(piece.size());
     if (buffer_.size() >= write_bytes) TRY(flush());
     release();
   }
-  append_bytes(buffer_, &trailer, sizeof trailer);
+  buffer_.copy(bytes_of(trailer));
   TRY(flush());
   TRY(writes_->finish());
   TRY(about(sys::fdatasync(*file_), pack_name(number_)));

@@ -18,7 +18,7 @@ Failure again(const Error& error) {
 }  // namespace
 
 Result<> PackWrites::add(std::shared_ptr<const Fd> file, std::string name, uint64_t offset,
-                         std::vector<std::byte> bytes) {
+                         PackBytes bytes) {
   bool too_many = false;
   {
     std::scoped_lock lock(mutex_);
@@ -38,7 +38,7 @@ void PackWrites::write_waiting(std::unique_lock<std::mutex>& lock, uint64_t coun
     waiting_bytes_ -= write.bytes.size();
     in_flight_.push_back(write.number);
     lock.unlock();
-    auto done = sys::pwrite_all(*write.file, write.bytes, write.offset);
+    auto done = sys::pwritev_all(*write.file, write.bytes.parts(), write.offset);
     // The disk works while we do; that it refuses is no matter, since sealing waits for all.
     if (done)
       static_cast<void>(sys::start_writeback(*write.file, write.offset, write.bytes.size()));
@@ -57,6 +57,11 @@ Result<> PackWrites::help() {
   return failure_ ? Result<>() : again(failure_.error());
 }
 
+bool PackWrites::waiting() {
+  std::scoped_lock lock(mutex_);
+  return failure_ && !waiting_.empty();
+}
+
 uint64_t PackWrites::added() {
   std::scoped_lock lock(mutex_);
   return added_;
@@ -71,7 +76,7 @@ Result<> PackWrites::finish(uint64_t count) {
   return failure_ ? Result<>() : again(failure_.error());
 }
 
-std::vector<std::byte> PackWrites::spare_buffer() {
+PackBytes PackWrites::spare_buffer() {
   std::scoped_lock lock(mutex_);
   if (spare_.empty()) return {};
   auto buffer = std::move(spare_.back());

@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "store/pack_bytes.h"
 
 namespace lyr::store {
 
@@ -27,9 +28,9 @@ class PackWrites {
   PackWrites(const PackWrites&) = delete;
   PackWrites& operator=(const PackWrites&) = delete;
 
-  // `name`: the file's, for a person.
-  Result<> add(std::shared_ptr<const Fd> file, std::string name, uint64_t offset,
-               std::vector<std::byte> bytes);
+  // `name`: the file's, for a person. What `bytes` borrow stays where it is until finish() of this
+  // write, whatever that returns.
+  Result<> add(std::shared_ptr<const Fd> file, std::string name, uint64_t offset, PackBytes bytes);
   // What has been added so far, for finish().
   uint64_t added();
   // Afterwards everything added before is in its file (and readable, but not yet durable): writes
@@ -37,17 +38,19 @@ class PackWrites {
   Result<> finish() { return finish(added()); }
   // The same of the first `count` that were added.
   Result<> finish(uint64_t count);
+  // Whether anything waits to be written.
+  bool waiting();
   // Writes what waits, but waits for nobody: for a thread that has nothing else to do.
   Result<> help();
   // An empty buffer, with the room of one that was written.
-  std::vector<std::byte> spare_buffer();
+  PackBytes spare_buffer();
 
  private:
   struct Write {
     std::shared_ptr<const Fd> file;
     std::string name;
     uint64_t offset = 0;
-    std::vector<std::byte> bytes;
+    PackBytes bytes;
     uint64_t number = 0;
   };
 
@@ -60,7 +63,7 @@ class PackWrites {
   uint64_t added_ = 0;
   std::vector<uint64_t> in_flight_;  // numbers of what is being written
   Result<> failure_;
-  std::vector<std::vector<std::byte>> spare_;
+  std::vector<PackBytes> spare_;
 };
 
 }  // namespace lyr::store

@@ -26,6 +26,23 @@ constexpr size_t released_after = 16384;  // objects that were read of a recipe,
 
 }  // namespace
 
+void BatchNames::begin(PairedSha256& hasher, LayerBatch& batch) {
+  messages_.clear();
+  auto add = [&](LayerBatch::Object&, std::span<const std::byte> data) -> Result<> {
+    messages_.push_back(data);
+    return {};
+  };
+  CHECK(batch.each_object(add));
+  digests_.resize(messages_.size());
+  hasher.begin_messages(messages_, digests_);
+}
+
+void BatchNames::finish(PairedSha256& hasher, LayerBatch& batch) {
+  hasher.finish_messages();
+  for (size_t i = 0; i < digests_.size(); ++i) batch.objects[i].id.sha256 = digests_[i];
+  batch.named = true;
+}
+
 ReplayCheck::Outline::Outline() : state_(XXH3_createState()) {
   CHECK(state_ != nullptr);
   XXH3_64bits_reset(state_.get());
@@ -82,16 +99,9 @@ Result<> ReplayCheck::replay(const LayerBatch& past) {
 }
 
 Result<> ReplayCheck::replay_and_name(const LayerBatch* past, LayerBatch& next) {
-  messages_.clear();
-  TRY(next.each_object([&](LayerBatch::Object&, std::span<const std::byte> data) -> Result<> {
-    messages_.push_back(data);
-    return {};
-  }));
-  digests_.resize(messages_.size());
-  hasher_.begin_messages(messages_, digests_);
+  if (!next.named) names_.begin(hasher_, next);
   if (past != nullptr) TRY(replay(*past));
-  hasher_.finish_messages();
-  for (size_t i = 0; i < digests_.size(); ++i) next.objects[i].id.sha256 = digests_[i];
+  if (!next.named) names_.finish(hasher_, next);
   return {};
 }
 

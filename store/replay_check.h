@@ -21,14 +21,26 @@ struct XXH3_state_s;
 
 namespace lyr::store {
 
+// Digests the objects of a batch, which become their names. Not thread-safe.
+class BatchNames {
+ public:
+  // From then to finish() the batch stays where it is.
+  void begin(PairedSha256& hasher, LayerBatch& batch);
+  void finish(PairedSha256& hasher, LayerBatch& batch);
+
+ private:
+  std::vector<std::span<const std::byte>> messages_;
+  std::vector<Digest> digests_;
+};
+
 // Not thread-safe.
 class ReplayCheck {
  public:
   // `objects` outlives it.
   explicit ReplayCheck(ObjectReader& objects);
 
-  // Digests the objects of `next`, which become their names; meanwhile reads back what `past` (if
-  // any) stands for and continues the tar with it: what it needs must be in the pack files.
+  // Names the objects of `next` if they are not; meanwhile reads back what `past` (if any) stands
+  // for and continues the tar with it: what it needs must be in the pack files.
   Result<> replay_and_name(const LayerBatch* past, LayerBatch& next);
   Result<> replay(const LayerBatch& past);
 
@@ -66,8 +78,7 @@ class ReplayCheck {
   Outline fed_;
   PairedSha256 hasher_;
   std::vector<std::byte> buffer_;
-  std::vector<std::span<const std::byte>> messages_;
-  std::vector<Digest> digests_;
+  BatchNames names_;
 };
 
 }  // namespace lyr::store

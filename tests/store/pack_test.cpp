@@ -74,6 +74,27 @@ TEST_F(PackTest, GivesBackWhatWasAppended) {
   }
 }
 
+TEST_F(PackTest, IsTheSameWithoutACopy) {
+  const std::vector<size_t> sizes = {0, 5, 4095, 4096, 65535, 65536, 100000, object_bytes_max};
+  write(sizes);
+  auto with_copies = std::exchange(offsets_, {});
+  PackWrites writes;
+  PackWriter writer = must(PackWriter::create(packs_, writes));
+  number_ = writer.number();
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    offsets_.push_back(must(writer.append_borrowed(objects_[i], contents_[i])));
+  }
+  bytes_ = must(writer.seal());
+  EXPECT_EQ(offsets_, with_copies);
+  PackReader pack = reader();
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    FrameHeader header = must(pack.header(offsets_[i]));
+    std::vector<std::byte> got(header.stored_bytes);
+    must(pack.read_frame(offsets_[i], header, got));
+    EXPECT_EQ(got, contents_[i]);
+  }
+}
+
 TEST_F(PackTest, LargePayloadsStartOnAPage) {
   write({1, 65536, 7, 131072, 65535, 70000});
   for (size_t i = 0; i < offsets_.size(); ++i) {

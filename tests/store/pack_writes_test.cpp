@@ -73,6 +73,28 @@ TEST_F(PackWritesTest, WhoNeedsTheFirstDoesNotWriteTheRest) {
   EXPECT_EQ(must(sys::stat(*shared)).st_size, 20);
 }
 
+// More parts than one call takes, of sizes that end anywhere.
+TEST_F(PackWritesTest, WhatIsBorrowedIsWrittenWhereItStands) {
+  std::vector<std::vector<std::byte>> blocks;
+  PackBytes bytes;
+  std::vector<std::byte> expected;
+  for (size_t i = 0; i < 700; ++i) {
+    blocks.push_back(block(static_cast<char>(i), borrowed_bytes_min - 3 + i % 7));
+    auto header = block('h', 64 + i % 3);
+    bytes.copy(header);
+    bytes.borrow(blocks.back());
+    expected.insert(expected.end(), header.begin(), header.end());
+    expected.insert(expected.end(), blocks.back().begin(), blocks.back().end());
+  }
+  auto shared = file(O_RDWR);
+  PackWrites writes;
+  must(writes.add(shared, "f", 5, std::move(bytes)));
+  must(writes.finish());
+  std::vector<std::byte> got(expected.size());
+  must(sys::pread_exactly(*shared, got, 5));
+  EXPECT_EQ(got, expected);
+}
+
 TEST_F(PackWritesTest, AWriteThatFailsIsToldToAll) {
   auto good = file(O_RDWR);
   PackWrites writes;
