@@ -2,8 +2,9 @@
 // Runs inside a container and times file-system work there, so that starting the container is not
 // counted. Prints a line `NAME MILLISECONDS` for each piece of work; static, as images vary.
 //
-//   inside find DIR | stat DIR | first DIR | read DIR | write FILE | seq FILE | rread FILE |
-//          rwrite FILE | untar TAR DIR | rm DIR | chmod DIR | rmlow DIR ...   in the order given
+//   inside find DIR | stat DIR | du DIR | first DIR | read DIR | write FILE | seq FILE |
+//          rread FILE | rwrite FILE | untar TAR DIR | rm DIR | chmod DIR | rmlow DIR |
+//          shell NAME RUNS COMMAND ...   in the order given; RUNS come before the one that is timed
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -49,6 +50,17 @@ static void spawn(char* const argv[]) {
   if (status == 0) return;
   fprintf(stderr, "inside: %s failed (status %d)\n", argv[0], status);
   exit(1);
+}
+
+// Prints NAME's time of its own, and gives how many arguments it took; 0: they are too few.
+static int shell(char** arguments, int count) {
+  if (count < 3) return 0;
+  char* command[] = {"sh", "-c", arguments[2], NULL};
+  for (int runs = atoi(arguments[1]); runs > 0; --runs) spawn(command);
+  double begun = now_ms();
+  spawn(command);
+  report(arguments[0], begun);
+  return 3;
 }
 
 static int want_type;  // of what `collect` keeps; 0: anything
@@ -134,6 +146,9 @@ static int on_large(const char* work, const char* path) {
 int main(int argc, char** argv) {
   for (int i = 1; i + 1 < argc;) {
     const char* work = argv[i++];
+    int taken = strcmp(work, "shell") == 0 ? shell(argv + i, argc - i) : 0;
+    i += taken;
+    if (taken > 0) continue;
     char* dir = argv[i++];
     double begun = now_ms();
     if (strcmp(work, "find") == 0) {
@@ -143,6 +158,12 @@ int main(int argc, char** argv) {
       stat_paths(path_count);
       begun = now_ms();
       stat_paths(STATS);
+    } else if (strcmp(work, "du") == 0) {
+      char* du[] = {"du", "-sx", dir, NULL};
+      spawn(du);
+      spawn(du);  // a directory that was listed once may still be asked for its attributes
+      begun = now_ms();
+      spawn(du);
     } else if (strcmp(work, "first") == 0) {
       collect_paths(dir, S_IFREG);
       begun = now_ms();

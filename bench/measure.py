@@ -12,6 +12,7 @@ import imports
 import peers
 import roots
 import table
+import toolbox
 
 PEERS = [peers.Lyr, peers.LyrFuse, peers.Docker, peers.Podman, peers.PodmanFuse, roots.KernelOverlay,
          roots.Crun, roots.Runc, roots.Bwrap, imports.Skopeo, imports.Tar, imports.Disk]
@@ -23,6 +24,7 @@ ROWS = [  # key, label, unit, what is done
     ("zstd", "import", "zstd", "the same, the layer as zstd -3 makes it"),
     ("find", "fresh find", "/ -xdev", "the first walk of a fresh container's whole tree"),
     ("stat", "warm stat", "100,000", "lstat of known paths of /usr/share, again and again"),
+    ("du", "warm du", "/", "du -sx / of the image's tree, again"),
     ("first", "first read", "550 files", "every file of the python library, as it is found"),
     ("read", "warm read", "550 files", "the same, read before"),
     ("write", "write", "256 MiB", "a new file, in order, not synchronised"),
@@ -33,9 +35,10 @@ ROWS = [  # key, label, unit, what is done
     ("rm", "rm -rf", "new", "of what untar made"),
     ("chmod", "chmod -R", "image's", "of the image's python library"),
     ("rmlow", "rm -rf", "image's", "of the image's python library"),
+    *toolbox.ROWS,
 ]
-INSIDE_ROWS = ("find", "stat", "first", "read", "write", "seq", "rread", "rwrite", "untar", "rm",
-               "chmod", "rmlow")
+INSIDE_ROWS = ("find", "stat", "du", "first", "read", "write", "seq", "rread", "rwrite", "untar",
+               "rm", "chmod", "rmlow")
 NEEDS = {"seq": "write", "rread": "write", "rwrite": "write", "rm": "untar"}
 SHARED = ("usr/share", "usr/lib/python3.11")  # what the tar has of the python image
 WORK_DIR = "/root/bench"
@@ -44,11 +47,14 @@ WORK_DIR = "/root/bench"
 class Bench:
     def __init__(self, options, place, programs):
         self.options, self.place, self.programs = options, place, programs
-        self.rows = [row for row in ROWS if not options.only or row[0] in options.only]
+        self.rows = [row for row in ROWS if row[0] in options.only]
         self.keys = [row[0] for row in self.rows]
         self.inside_keys = [key for key in INSIDE_ROWS if key in self.keys]
         needed = {NEEDS[key] for key in self.inside_keys if key in NEEDS}
         self.inside_keys = [key for key in INSIDE_ROWS if key in {*self.inside_keys, *needed}]
+        self.toolbox_keys = [key for key in toolbox.KEYS if key in self.keys]
+        if self.toolbox_keys:
+            place.loaded.append(toolbox.IMAGE)
         self.import_keys = [key for key in imports.KINDS if key in self.keys]
         self.archives = {}
         self.samples, self.missing, self.running = {}, [], []
@@ -113,7 +119,7 @@ class Bench:
                         lambda peer, key=key: self.timed(
                             peer, peer.import_argv(self.archives[key]), key))
         for peer in self.running:
-            for image in ("busybox", "python"):
+            for image in self.place.loaded:
                 argv = peer.load_argv(self.place.tar(image))
                 if argv is not None:
                     peer.run(argv)
@@ -121,26 +127,33 @@ class Bench:
             self.rounds("start", lambda peer: None,
                         lambda peer: self.timed(peer, peer.start_argv(), "start"))
         if self.inside_keys:
-            self.rounds("inside", lambda peer: None, self.measure_inside)
+            self.rounds("inside", lambda peer: None, lambda peer: self.printed(
+                peer, peer.inside_argv, peer.inside_done, self.inside_work(), self.inside_keys))
+        if self.toolbox_keys:
+            self.rounds("toolbox", lambda peer: None, lambda peer: self.printed(
+                peer, peer.toolbox_argv, peer.toolbox_done, toolbox.work(self.toolbox_keys),
+                self.toolbox_keys))
 
     def inside_work(self):
         library, large = [f"/{SHARED[1]}"], ["/root/large"]
         arguments = {"find": ["/"], "stat": ["/usr/share"], "first": library, "read": library,
+                     "du": ["/"],
                      "write": large, "seq": large, "rread": large, "rwrite": large,
                      "untar": [f"{peers.BENCH_DIR}/tree.tar", WORK_DIR], "rm": [WORK_DIR],
                      "chmod": library, "rmlow": library}
         return [word for key in self.inside_keys for word in (key, *arguments[key])]
 
-    def measure_inside(self, peer):
-        argv = peer.inside_argv(self.inside_work())
+    def printed(self, peer, argv_of, done, work, keys):
+        """The times that a container of the peer's prints."""
+        argv = argv_of(work)
         if argv is None:
             return None
         try:
             said = peer.run(argv)
         finally:
-            peer.inside_done()
+            done()
         found = dict(line.split() for line in said.splitlines())
-        if list(found) != self.inside_keys:
+        if list(found) != keys:
             raise peers.Unavailable(f"it printed {said!r}")
         return {key: float(ms) for key, ms in found.items()}
 

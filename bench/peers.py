@@ -15,6 +15,7 @@ import time
 DAEMON_TIMEOUT_S = 60
 COMMAND_TIMEOUT_S = 300
 BENCH_DIR = "/bench"  # where inside, and the tar it unpacks, are shown in a container
+CONTAINER = "bench"  # of the rows that are measured without --rm
 
 
 class Unavailable(Exception):
@@ -26,6 +27,7 @@ class Place:
 
     def __init__(self, directory, images, lyr, user):
         self.dir, self.images, self.lyr, self.user = directory, images, lyr, user
+        self.loaded = ["busybox", "python"]  # images that peers have loaded when rows are run
         self.cgroup = os.path.basename(directory)
         self.shown = os.path.join(directory, "shown")
         self.env = dict(os.environ)
@@ -114,6 +116,12 @@ class Peer:
     def inside_done(self):
         pass
 
+    def toolbox_argv(self, work):
+        return None
+
+    def toolbox_done(self):
+        pass
+
     def env(self):
         return {}
 
@@ -136,16 +144,25 @@ class Engine(Peer):
     def load_argv(self, tar):
         return [*self.command(), "load", "-i", tar]
 
-    def run_argv(self, image, *flags):
-        return [*self.command(), "run", "--rm", "--network", "none", *self.run_flags, *flags,
+    def run_argv(self, image, *flags, ends=("--rm",)):
+        return [*self.command(), "run", *ends, "--network", "none", *self.run_flags, *flags,
                 self.place.tag(image)]
 
     def start_argv(self):
         return [*self.run_argv("busybox"), "true"]
 
     def inside_argv(self, work):
-        shown = ["-v", f"{self.place.shown}:{BENCH_DIR}:ro", "--entrypoint", f"{BENCH_DIR}/inside"]
-        return [*self.run_argv("python", *shown), *work]
+        return [*self.run_argv("python", *self.inside_flags()), *work]
+
+    def inside_flags(self):
+        return ["-v", f"{self.place.shown}:{BENCH_DIR}:ro", "--entrypoint", f"{BENCH_DIR}/inside"]
+
+    def toolbox_argv(self, work):
+        flags = [*self.inside_flags(), "--name", CONTAINER]
+        return [*self.run_argv("toolbox", *flags, ends=()), *work]
+
+    def toolbox_done(self):
+        self.run([*self.command(), "rm", "-f", CONTAINER])
 
 
 class Lyr(Engine):
@@ -176,8 +193,8 @@ class LyrFuse(Lyr):
 
     def setup(self):
         self.make_dir()
-        self.run([*self.command(), "load", "-q", "-i", self.place.tar("busybox")])
-        self.run([*self.command(), "load", "-q", "-i", self.place.tar("python")])
+        for image in self.place.loaded:
+            self.run([*self.command(), "load", "-q", "-i", self.place.tar(image)])
 
 
 class Docker(Engine):

@@ -70,21 +70,34 @@ class KernelOverlay(Peer):
 
     def setup(self):
         self.make_dir()
-        self.overlay = Overlay(self.place, "python", self.dir)
+        self.overlays = {image: Overlay(self.place, image, os.path.join(self.dir, image))
+                         for image in self.place.loaded if image != "busybox"}
 
     def version(self):
         return f"Linux {os.uname().release}"
 
-    def inside_argv(self, work):
-        self.overlay.unmount()
-        self.overlay.mount()
-        shown = self.overlay.root + BENCH_DIR
+    def argv(self, image, work):
+        overlay = self.overlays[image]
+        overlay.unmount()
+        overlay.mount()
+        shown = overlay.root + BENCH_DIR
         os.mkdir(shown)
         self.place.run(["mount", "--bind", self.place.shown, shown])
-        return ["chroot", self.overlay.root, f"{BENCH_DIR}/inside", *work]
+        self.place.run(["mount", "--rbind", "/dev", overlay.root + "/dev"])
+        self.place.run(["mount", "-t", "proc", "proc", overlay.root + "/proc"])
+        return ["chroot", overlay.root, f"{BENCH_DIR}/inside", *work]
+
+    def inside_argv(self, work):
+        return self.argv("python", work)
 
     def inside_done(self):
-        self.overlay.unmount()
+        self.overlays["python"].unmount()
+
+    def toolbox_argv(self, work):
+        return self.argv("toolbox", work)
+
+    def toolbox_done(self):
+        self.overlays["toolbox"].unmount()
 
 
 class Runtime(Peer):
