@@ -50,7 +50,9 @@ Result<Fd> mount_root(const Spec& spec, Preparation& preparation, Fd device, con
   // With privilege it is made by the creator, whose rights overlayfs then acts with.
   if (spec.root_kind == RootKind::overlay && preparation.privileged)
     return await(channel, Step::root);
-  Fd mount = TRY(during("mount the root", mount_fuse(device)));
+  auto access =
+      spec.root_kind == RootKind::overlay ? FuseAccess::read_only : FuseAccess::read_write;
+  Fd mount = TRY(during("mount the root", mount_fuse(device, access)));
   // Our copy goes: when the server ends, the connection must end with it.
   TRY(tell(channel, Step::fuse_device, 0, {}, &device));
   device.reset();

@@ -183,7 +183,8 @@ Result<Launch> Launch::begin(const Spec& spec, Stdio stdio) {
   if (spec.root_kind == RootKind::overlay && preparation.privileged) {
     state->fuse_device = TRY(open_fuse_device());
     state->root_ids = TRY(sys::dup(state->user_namespace));
-    state->image = TRY(during("mount the image", mount_fuse(state->fuse_device)));
+    state->image =
+        TRY(during("mount the image", mount_fuse(state->fuse_device, FuseAccess::read_only)));
   } else if (spec.root_kind != RootKind::directory) {
     TRY(listen_for(*state, Step::fuse_device));
   }

@@ -25,7 +25,7 @@ Result<Fd> open_fuse_device() {
   return about(std::move(device), "/dev/fuse");
 }
 
-Result<Fd> mount_fuse(const Fd& device) {
+Result<Fd> mount_fuse(const Fd& device, FuseAccess access) {
   Fd context = TRY(sys::fsopen("fuse"));
   TRY(sys::fsconfig_string(context, "source", "lyr"));
   TRY(sys::fsconfig_string(context, "fd", std::to_string(device.get()).c_str()));
@@ -34,6 +34,7 @@ Result<Fd> mount_fuse(const Fd& device) {
   TRY(sys::fsconfig_string(context, "group_id", "0"));
   TRY(sys::fsconfig_flag(context, "allow_other"));
   TRY(sys::fsconfig_flag(context, "default_permissions"));
+  if (access == FuseAccess::read_only) TRY(sys::fsconfig_flag(context, "ro"));
   TRY(sys::fsconfig_create(context));
   return sys::fsmount(context, 0);
 }

@@ -13,7 +13,11 @@ namespace lyr::sandbox {
 // /dev/fuse, which must be opened in the user namespace that mounts it (fuse_get_tree compares),
 // and before our ids change: /dev/fuse is often root's alone.
 Result<Fd> open_fuse_device();
-Result<Fd> mount_fuse(const Fd& device);
+// An image that only overlayfs reads is mounted read-only: elsewhere the kernel takes every read
+// and every listing for a new access time, and asks for the attributes again
+// (fuse_invalidate_atime).
+enum class FuseAccess { read_write, read_only };
+Result<Fd> mount_fuse(const Fd& device, FuseAccess access);
 
 // The detached mount of spec.root_path: the prepared one, or our own.
 Result<Fd> mount_directory(const Spec& spec, Preparation& preparation);

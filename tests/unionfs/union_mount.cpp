@@ -235,7 +235,9 @@ void UnionMount::mount() {
   std::string options = "fd=" + std::to_string(device.get()) +
                         ",rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions";
   const std::string& target = served();
-  must(sys::mount("lyr", target.c_str(), "fuse", MS_NODEV, options.c_str()), "mount");
+  // As sandbox/root.cpp does.
+  unsigned long flags = MS_NODEV | (settings_.hybrid ? MS_RDONLY : 0);
+  must(sys::mount("lyr", target.c_str(), "fuse", flags, options.c_str()), "mount");
   auto child = must(sys::clone_process(), "fork");
   if (child.pid == 0) {
     auto serve_now = [&](Ledger& ledger) { return serve_below(device, &ledger); };
