@@ -236,7 +236,7 @@ def machine(directory):
         model = next((line.split(":")[1].strip() for line in info if line.startswith("model name")),
                      os.uname().machine)
     file_system = subprocess.run(["findmnt", "-n", "-o", "FSTYPE", "-T", directory],
-                                 capture_output=True, text=True, check=True).stdout.strip()
+                                 capture_output=True, text=True, check=True).stdout.split()[-1]
     load = statistics.mean(os.getloadavg()[:2])
     return (f"{model}, {os.cpu_count()} cores (load {load:.1f}), Linux {os.uname().release}, "
             f"{file_system}")
