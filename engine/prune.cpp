@@ -81,7 +81,7 @@ Result<PruneReport> Engine::prune(const PruneOptions& options) {
   if (options.images) {
     TRY(prune_images(options, report));
     auto* images = TRY(store());
-    TRY(images->collect({}));
+    TRY(images->collect({.hot_files = true}));
   }
   auto after = TRY(disk_usage());
   auto sum = [](const DiskUsage& usage) {

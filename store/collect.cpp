@@ -204,7 +204,7 @@ void Collection::count() {
 }
 
 void Collection::foretell() {
-  report_.bytes_after = report_.bytes_before;
+  report_.bytes_after = report_.bytes_before - hot_bytes_removed_;
   for (const Planned& planned : planned_) {
     report_.bytes_after -= planned.plan.disk_bytes - planned.plan.bytes_after();
     if (planned.plan.kind == PackPlan::Kind::remove) ++report_.packs_removed;
@@ -231,6 +231,7 @@ Result<> Collection::change() {
 Result<CollectReport> Collection::run() {
   report_.bytes_before = TRY(disk_bytes(state_));
   if (!options_.dry_run) TRY(forget_layers());
+  TRY(remove_hot_files());
   liveness_ = TRY(Liveness::of_packs(state_.packs, *state_.catalog));
   leases_ = TRY(Leases::open(state_.directory));
   TRY(mark());

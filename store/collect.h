@@ -33,6 +33,7 @@ class Collection {
   };
 
   Result<> forget_layers();
+  Result<> remove_hot_files();  // hot_check.cpp
   Result<> mark();
   Result<> plan();   // which packs change
   Result<> lease();  // those; what is not to be had is not changed
@@ -53,6 +54,7 @@ class Collection {
   std::optional<Leases> leases_;
   std::optional<std::set<PackNumber>> leased_;
   std::vector<Planned> planned_;
+  uint64_t hot_bytes_removed_ = 0;
 };
 
 }  // namespace lyr::store

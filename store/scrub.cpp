@@ -286,6 +286,7 @@ Result<ScrubReport> Scrub::run() {
   if (options_.mend) find_whole();
   TRY(check_layers());
   TRY(check_trees());
+  TRY(check_hot_files());
   if (options_.mend) TRY(mend());
   name_bad();
   return std::move(report_);

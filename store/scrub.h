@@ -45,6 +45,7 @@ class Scrub {
   Result<> check_layers();
   Result<> check_layer(const Digest& diff_id, const std::vector<Digest>& images);
   Result<> check_trees();
+  Result<> check_hot_files();  // hot_check.cpp
   void find_whole();
   bool has_whole(const ObjectId& object) const;
   bool is_whole_now(const BadFrame& frame) const;

@@ -60,6 +60,9 @@ class Counter {
     stats_.catalogue_bytes = TRY(disk_bytes(store_.directory, "catalog.mdb"));
     bool indexed = TRY(sys::exists_at(store_.directory, "index.tbl"));  // a cache
     if (indexed) stats_.index_bytes = TRY(disk_bytes(store_.directory, "index.tbl"));
+    auto hot_files = TRY(store_.hot_files->files());
+    stats_.hot_files = hot_files.size();
+    for (const auto& [name, bytes] : hot_files) stats_.hot_file_bytes += bytes;
     return std::move(stats_);
   }
 

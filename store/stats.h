@@ -52,7 +52,9 @@ struct StoreStats {
   uint64_t tree_bytes = 0;
   uint64_t catalogue_bytes = 0;
   uint64_t index_bytes = 0;
-  uint64_t blob_bytes = 0;  // layers' blobs that are kept as they came
+  uint64_t blob_bytes = 0;      // layers' blobs that are kept as they came
+  uint64_t hot_files = 0;       // copies of whole files, for copy-up
+  uint64_t hot_file_bytes = 0;  // as du counts: what they share with containers is not seen
 
   uint64_t object_count() const { return hot.count + cold.count; }
   uint64_t object_bytes() const { return hot.raw_bytes + cold.raw_bytes; }

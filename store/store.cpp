@@ -101,6 +101,7 @@ Result<Store> Store::open(const std::string& directory) {
   if (!made) TRY(about(make_durable(state->directory), directory));
   state->index = TRY(Index::open(state->directory));
   state->objects = std::make_unique<ObjectReader>(state->packs, *state->index, *state->catalog);
+  state->hot_files = std::make_unique<HotFiles>(state->directory);
   return Store(std::move(state));
 }
 
@@ -109,8 +110,8 @@ Result<size_t> Store::read_object(const ObjectId& object, uint64_t offset,
   return state_->objects->read(object, offset, data);
 }
 
-Result<size_t> Store::read_file(const Tree& tree, Ino ino, uint64_t offset,
-                                std::span<std::byte> data) const {
+Result<size_t> read_content(const Store::State& state, const Tree& tree, Ino ino, uint64_t offset,
+                            std::span<std::byte> data) {
   uint64_t size = tree.attr(ino).size;
   if (offset >= size) return size_t{0};
   data = data.first(std::min<uint64_t>(data.size(), size - offset));
@@ -125,12 +126,25 @@ Result<size_t> Store::read_file(const Tree& tree, Ino ino, uint64_t offset,
     std::ranges::fill(data.subspan(at - offset, from - at), std::byte{0});
     auto piece = data.subspan(from - offset, to - from);
     uint64_t in_object = extent.object_offset + (from - extent.file_offset);
-    size_t got = TRY(state_->objects->read(extent.object, in_object, piece));
+    size_t got = TRY(state.objects->read(extent.object, in_object, piece));
     if (got != piece.size()) return fail(EIO, "object shorter than its extent");
     at = to;
   }
   std::ranges::fill(data.subspan(at - offset), std::byte{0});
   return data.size();
+}
+
+Result<size_t> Store::read_file(const Tree& tree, Ino ino, uint64_t offset,
+                                std::span<std::byte> data) const {
+  return read_content(*state_, tree, ino, offset, data);
+}
+
+bool Store::clone_file(const Tree& tree, Ino ino, const Fd& to) const {
+  return state_->hot_files->clone_to(tree, ino, to);
+}
+
+void Store::keep_file(const Tree& tree, Ino ino, const Fd& whole) const {
+  state_->hot_files->keep(tree, ino, whole);
 }
 
 namespace {
@@ -152,9 +166,13 @@ Result<Tree> Store::open_layer_tree(const Digest& diff_id) const {
   return open_committed_tree(state_->layers, layer_tree_name(diff_id), "layer " + diff_id.text());
 }
 
-Result<Tree> Store::open_image_tree(const Digest& chain_id) const {
+Result<Tree> open_image_tree(const Store::State& state, const Digest& chain_id) {
   std::string name = "image tree " + chain_id.text();
-  return open_committed_tree(state_->trees, image_tree_name(chain_id), name);
+  return open_committed_tree(state.trees, image_tree_name(chain_id), name);
+}
+
+Result<Tree> Store::open_image_tree(const Digest& chain_id) const {
+  return store::open_image_tree(*state_, chain_id);
 }
 
 Result<std::optional<ImageRecord>> Store::image(const Digest& id) const {

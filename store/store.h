@@ -71,6 +71,7 @@ struct CollectOptions {
   bool dry_run = false;      // only tells
   bool compress = false;     // rewrites packs as compressed frames
   int64_t older_than_s = 0;  // compress only what was written before that many seconds
+  bool hot_files = false;    // removes copies of whole files, also of those that images have
   // Called now and then with the bytes of packs that were rewritten, and are to be.
   std::function<void(uint64_t done_bytes, uint64_t total_bytes)> progress;
 };
@@ -86,8 +87,9 @@ struct CollectReport {
   uint64_t packs_punched = 0;  // given back in part, in place
   uint64_t packs_busy = 0;     // left alone: a running import builds on them
   uint64_t packs_unreadable = 0;
+  uint64_t hot_files_removed = 0;
   uint64_t bytes_before = 0;  // the store's, on disk
-  uint64_t bytes_after = 0;   // in a dry run: at most, packs alone
+  uint64_t bytes_after = 0;   // in a dry run: at most, by packs and hot files
 };
 
 struct ScrubOptions {
@@ -110,8 +112,10 @@ struct ScrubReport {
   uint64_t bytes = 0;  // of frames
   uint64_t layers = 0;
   uint64_t images = 0;
-  uint64_t mended = 0;         // damaged frames and packs that no longer count
-  std::vector<Damage> damage;  // empty: all is as it should be
+  uint64_t mended = 0;  // damaged frames and packs that no longer count
+  uint64_t hot_files = 0;
+  uint64_t hot_files_removed = 0;  // that were not what they stand for, or stood for nothing
+  std::vector<Damage> damage;      // empty: all is as it should be
 };
 
 // What a store takes on disk, and how much of it is for images that are not among some.
@@ -136,6 +140,12 @@ class Store {
   // File content by tree, holes as zeros. Fewer bytes than asked only at the end of the file.
   Result<size_t> read_file(const Tree& tree, Ino ino, uint64_t offset,
                            std::span<std::byte> data) const;
+  // Where the file system can: makes `to`, a new file, share the blocks of a copy that keep_file()
+  // made. False: there is none to share with, and `to` is empty.
+  bool clone_file(const Tree& tree, Ino ino, const Fd& to) const;
+  // Offers `whole`, which has all of the file's content, for clone_file() to share with, in any
+  // process. Blocks until that is on disk; where it cannot be, or does not pay, nothing happens.
+  void keep_file(const Tree& tree, Ino ino, const Fd& whole) const;
 
   Result<Tree> open_layer_tree(const Digest& diff_id) const;
   Result<Tree> open_image_tree(const Digest& chain_id) const;

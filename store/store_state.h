@@ -2,11 +2,13 @@
 // What a Store and its Imports share.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "base/fd.h"
 #include "store/catalog.h"
+#include "store/hot_files.h"
 #include "store/index.h"
 #include "store/object_reader.h"
 #include "store/store.h"
@@ -22,6 +24,7 @@ struct Store::State {
   std::unique_ptr<Catalog> catalog;
   std::unique_ptr<Index> index;
   std::unique_ptr<ObjectReader> objects;
+  std::unique_ptr<HotFiles> hot_files;
 
   // commit.lock: held shared while an import's files have their names and the catalogue does not
   // know them yet, alone by who takes away files that nobody names. Each holder opens its own.
@@ -29,6 +32,15 @@ struct Store::State {
   // collect.lock, taken: waits for whoever else removes what is not needed.
   Result<Fd> lock_collection() const;
 };
+
+// What Store::read_file gives.
+Result<size_t> read_content(const Store::State& state, const Tree& tree, Ino ino, uint64_t offset,
+                            std::span<std::byte> data);
+Result<Tree> open_image_tree(const Store::State& state, const Digest& chain_id);
+// The files of all images that a hot file may be of, by its name; of equal ones, one is enough.
+// Trees that cannot be read have none.
+using HotSink = std::function<Result<>(const Tree& tree, Ino ino, const Digest& name)>;
+Result<> each_hot_content(const Store::State& state, const HotSink& each);
 
 std::string recipe_name(const Digest& diff_id);  // in layers/
 std::string layer_tree_name(const Digest& diff_id);

@@ -30,6 +30,8 @@ Result<StoreUsage> Store::usage(std::span<const Digest> kept) const {
     auto status = sys::stat_at(state_->blobs, blob_name(layer.blob_digest).c_str());
     if (status) usage.reclaimable_bytes += static_cast<uint64_t>(status->st_blocks) * 512;
   }
+  auto hot_files = TRY(state_->hot_files->files());
+  for (const auto& [name, bytes] : hot_files) usage.reclaimable_bytes += bytes;
   return usage;
 }
 

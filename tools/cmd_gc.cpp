@@ -22,11 +22,15 @@ class GcAction : public Action {
     auto* store = TRY(engine->store());
     store::CollectOptions options;
     options.dry_run = dry_run_;
+    options.hot_files = true;
     auto report = TRY(store->collect(options));
     std::printf("Objects: %lu, of which no image needs %lu (%s)\n", report.objects,
                 report.dead_objects, human_size(report.dead_bytes).c_str());
     std::printf("Packs: %lu removed, %lu written anew, %lu thinned out\n", report.packs_removed,
                 report.packs_rewritten, report.packs_punched);
+    if (report.hot_files_removed > 0) {
+      std::printf("Hot files: %lu removed\n", report.hot_files_removed);
+    }
     say_what_stays(report);
     uint64_t gained = report.bytes_before - std::min(report.bytes_before, report.bytes_after);
     std::printf("Total %s space: %s\n", dry_run_ ? "reclaimable" : "reclaimed",

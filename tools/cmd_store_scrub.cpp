@@ -41,6 +41,10 @@ class StoreScrubAction : public Action {
     std::printf("Checked: %lu objects (%s), %lu packs, %lu layers, %lu images: %s\n",
                 report.objects, human_size(report.bytes).c_str(), report.packs, report.layers,
                 report.images, report.damage.empty() ? "no damage" : "damaged");
+    if (report.hot_files > 0) {
+      std::printf("Hot files: %lu whole, %lu removed\n",
+                  report.hot_files - report.hot_files_removed, report.hot_files_removed);
+    }
     if (report.damage.empty()) return 0;
     return fail_saying(EIO,
                        "the store is damaged: mend it with --repair and an archive that has the "

@@ -54,7 +54,9 @@ std::vector<Number> numbers_of(const StoreStats& stats) {
           {"tree_bytes", stats.tree_bytes},
           {"catalogue_bytes", stats.catalogue_bytes},
           {"index_bytes", stats.index_bytes},
-          {"blob_bytes", stats.blob_bytes}};
+          {"blob_bytes", stats.blob_bytes},
+          {"hot_files", stats.hot_files},
+          {"hot_file_bytes", stats.hot_file_bytes}};
 }
 
 std::string times(uint64_t whole, uint64_t part) {
@@ -102,6 +104,10 @@ Rows store_rows(const StoreStats& stats) {
                   human_size(stats.tree_bytes), human_size(stats.catalogue_bytes)));
   row("Index", "", stats.index_bytes, "a cache");
   if (stats.blob_bytes > 0) row("Blobs", "", stats.blob_bytes, "kept as they came");
+  if (stats.hot_files > 0) {
+    row("Hot files", grouped(stats.hot_files), stats.hot_file_bytes,
+        "copies to share with, gone with gc");
+  }
   return rows;
 }
 
