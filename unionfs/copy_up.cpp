@@ -57,6 +57,7 @@ Result<> Union::copy_content(Node& node, const Fd& to) {
     TRY(copy_file(*file, to, size));
     return durable_ ? sys::fdatasync(to) : Result<>();
   }
+  if (lower_->clone_into(node.lower, to)) return durable_ ? sys::fdatasync(to) : Result<>();
   std::vector<std::byte> buffer(std::min<uint64_t>(copy_bytes, size));
   for (uint64_t at = lower_->next_data(node.lower, 0); at < size;) {
     uint64_t end = std::min(lower_->next_hole(node.lower, at), size);
@@ -70,8 +71,11 @@ Result<> Union::copy_content(Node& node, const Fd& to) {
     at = lower_->next_data(node.lower, at);
   }
   TRY(sys::truncate(to, size));
+  if (!durable_) return {};  // blocks can be shared once they are on disk: too long to wait
+  // First: what that brings to the disk, fdatasync need not.
+  lower_->keep_copy(node.lower, to);
   // Else a power cut could leave an empty file under the name of a whole one.
-  return durable_ ? sys::fdatasync(to) : Result<>();
+  return sys::fdatasync(to);
 }
 
 Result<Temporary> Union::build_copy(Node& node, bool with_content) {

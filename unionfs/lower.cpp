@@ -13,6 +13,9 @@ uint64_t Lower::next_hole(Ino ino, uint64_t) const {
   return static_cast<uint64_t>(status(ino).st_size);
 }
 
+bool Lower::clone_into(Ino, const Fd&) const { return false; }
+void Lower::keep_copy(Ino, const Fd&) const {}
+
 Result<Ino> lower_directory_at(Lower& lower, std::string_view path) {
   Ino at = root_ino;
   while (!path.empty() && at != no_ino) {

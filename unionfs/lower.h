@@ -70,6 +70,11 @@ class Lower {
   // The next byte at or after `offset` that is data (in a hole); the file's size when none is.
   virtual uint64_t next_data(Ino ino, uint64_t offset) const;
   virtual uint64_t next_hole(Ino ino, uint64_t offset) const;
+  // Makes `to`, a new file, share the blocks of all the content, with a copy that keep_copy() was
+  // given, by whomever. False: there is none that it can share with, and `to` is empty.
+  virtual bool clone_into(Ino ino, const Fd& to) const;
+  // `copy` has all the content: others may share its blocks as they are now. Blocks.
+  virtual void keep_copy(Ino ino, const Fd& copy) const;
 };
 
 // An image tree and the store that has its content; both outlive it.

@@ -116,6 +116,10 @@ class TreeLower : public Lower {
     }
     return offset;
   }
+  bool clone_into(Ino ino, const Fd& to) const override {
+    return store_.clone_file(tree_, ino, to);
+  }
+  void keep_copy(Ino ino, const Fd& copy) const override { store_.keep_file(tree_, ino, copy); }
 
  private:
   const store::Store& store_;

@@ -106,6 +106,11 @@ std::string unnamed(const std::string& root) {
   return said;
 }
 
+// Of one content: where blocks can be shared, the second shares what was kept of the first.
+std::string large_copies(const std::string& root) {
+  return joined({put(root + "/large0", "ab", 0), put(root + "/large1", "cd", 0)});
+}
+
 // What only looks is no place of its own: nothing is different before it and after it.
 bool only_looks(uint64_t call, uint64_t open_flags) {
   static const std::set<uint64_t> looks = {
@@ -170,7 +175,7 @@ class KilledServer : public testing::Test {
   }
   void TearDown() override { fs::remove_all(base_); }
 
-  void kill_everywhere(const Sequence& sequence) {
+  void kill_everywhere(const Sequence& sequence, int points_min = 50) {
     std::string expected = sequence(base_ + "/plain");
     auto plain = snapshot(base_ + "/plain", false);
     UnionMount image(base_ + "/image", base_ + "/planted", {.survives = Patience()});
@@ -179,6 +184,7 @@ class KilledServer : public testing::Test {
       SCOPED_TRACE(point);
       std::string scratch = base_ + "/scratch";
       fs::remove_all(scratch);
+      fs::remove_all(image.store_path() + "/hot");
       UnionMount mounted(scratch, image);
       std::string root = mounted.path();
       struct stat status{};
@@ -201,7 +207,7 @@ class KilledServer : public testing::Test {
       EXPECT_EQ(differences(snapshot(root, false), plain), "");
     }
     std::printf("%d points\n", point);
-    EXPECT_GT(point, 50);
+    EXPECT_GT(point, points_min);
   }
 
   std::string base_;
@@ -210,6 +216,13 @@ class KilledServer : public testing::Test {
 TEST_F(KilledServer, Names) { kill_everywhere(names); }
 TEST_F(KilledServer, Directories) { kill_everywhere(directories); }
 TEST_F(KilledServer, Copies) { kill_everywhere(copies); }
+TEST_F(KilledServer, LargeCopies) {
+  for (const char* below : {"/planted", "/plain"}) {
+    std::string content = std::string(700'000, 'x') + std::string(500'000, 'y');
+    for (const char* name : {"/large0", "/large1"}) std::ofstream(base_ + below + name) << content;
+  }
+  kill_everywhere(large_copies, 20);
+}
 TEST_F(KilledServer, Unnamed) { kill_everywhere(unnamed); }
 
 }  // namespace
