@@ -257,6 +257,37 @@ TEST_F(HotFilesShared, TheyCountAsUsedAndAsReclaimable) {
   EXPECT_FALSE(clone("a", "second"));
 }
 
+// Copies come and go while others share with them.
+TEST_F(HotFilesShared, ManyProcessesAtOnce) {
+  auto work = [&](const std::string& to) {
+    Fd directory = must(sys::open(path().c_str(), O_RDONLY | O_DIRECTORY));
+    HotFiles files(directory, {.bytes_max = 5 * mib});
+    int cloned = 0;
+    for (unsigned turn = 0; turn < 40; ++turn) {
+      unsigned which = (turn + turn / 7) % 3;
+      std::string file(1, static_cast<char>('a' + which));
+      Fd made = make(to);
+      if (files.clone_to(*tree_, ino(file.c_str()), made)) {
+        ++cloned;
+        if (text(upper(to)) != content_of(2 * mib, 3 + which)) return 1;
+      } else {
+        files.keep(*tree_, ino(file.c_str()), copy(file.c_str(), to));
+      }
+    }
+    return cloned > 0 ? 0 : 2;
+  };
+  std::vector<sys::Child> children;
+  for (const char* to : {"p", "q", "r"}) {
+    children.push_back(must(sys::spawn([&, to] { return work(to); })));
+  }
+  for (sys::Child& child : children) {
+    auto ending = must(sys::wait_pidfd(child.pidfd));
+    EXPECT_TRUE(ending && !ending->signaled && ending->value == 0);
+  }
+  EXPECT_LE(hot().size(), 2u);
+  EXPECT_EQ(must(store().scrub({})).hot_files_removed, 0u);
+}
+
 TEST_F(HotFilesShared, KilledAtAnyCallItIsWholeOrNotThere) {
   int made = 0;
   for (int point = 0;; ++point) {
