@@ -3,6 +3,7 @@
 // index. Figures against other programs come from bench/run.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <random>
 
 #include "store/index.h"
@@ -154,6 +155,78 @@ void read_sequential(benchmark::State& state) {
   state.SetBytesProcessed(state.range(0) * state.iterations());
 }
 BENCHMARK(read_sequential)->Arg(128 << 10)->Arg(1 << 20);
+
+constexpr size_t cold_file_bytes = 32 << 20;
+
+// The objects of a file in no order, in four packs and with three times as much of other files
+// between them: what a file is that others had before.
+void scatter(Store& store, const std::string& content) {
+  SampleLayer whole;
+  whole.file("f", content);
+  Scratch scratch;
+  load(*scratch.store, whole, whole.record());
+  Tree tree = must(scratch.store->open_layer_tree(whole.diff_id()));
+  Ino file = tree.lookup(root_ino, "f");
+  std::vector<uint32_t> order(tree.extent_count(file));
+  for (uint32_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::ranges::shuffle(order, std::mt19937(1));
+  for (size_t pack = 0; pack < 4; ++pack) {
+    SampleLayer parts;
+    for (size_t i = pack; i < order.size(); i += 4) {
+      Extent extent = tree.extent(file, order[i]);
+      parts.file("f" + std::to_string(i), content.substr(extent.file_offset, extent.length));
+      for (size_t other = 0; other < 3; ++other) {
+        size_t number = i * 3 + other + 2;
+        parts.file("o" + std::to_string(number),
+                   content_of(64 << 10, static_cast<unsigned>(number)));
+      }
+    }
+    load(store, parts, parts.record());
+  }
+  load(store, whole, whole.record());
+}
+
+// From here on what is read of the packs comes from the disk.
+void leave_page_cache(const std::string& store) {
+  Fd packs = must(sys::open((store + "/packs").c_str(), O_RDONLY | O_DIRECTORY));
+  must(sys::read_directory(packs, [&](const sys::DirectoryEntry& entry) {
+    auto pack = sys::open_at(packs, std::string(entry.name).c_str(), O_RDONLY);
+    if (pack) CHECK(::posix_fadvise(pack->get(), 0, 0, POSIX_FADV_DONTNEED) == 0);
+    return true;
+  }));
+}
+
+// A file from the disk, by a process that has not read it yet. Arguments: bytes of one
+// read, and whether its objects lie scattered.
+void read_cold(benchmark::State& state) {
+  Scratch scratch;
+  std::string content = content_of(cold_file_bytes, 1);
+  SampleLayer layer;
+  layer.file("f", content);
+  if (state.range(1) != 0) {
+    scatter(*scratch.store, content);
+  } else {
+    load(*scratch.store, layer, layer.record());
+  }
+  std::vector<std::byte> data(static_cast<size_t>(state.range(0)));
+  for (auto _ : state) {
+    state.PauseTiming();
+    scratch.store.emplace(must(Store::open(scratch.path)));
+    Tree tree = must(scratch.store->open_layer_tree(layer.diff_id()));
+    Ino file = tree.lookup(root_ino, "f");
+    leave_page_cache(scratch.path);
+    state.ResumeTiming();
+    for (uint64_t at = 0; at < content.size(); at += data.size()) {
+      benchmark::DoNotOptimize(must(scratch.store->read_file(tree, file, at, data)));
+    }
+  }
+  state.SetBytesProcessed(static_cast<int64_t>(content.size()) * state.iterations());
+}
+BENCHMARK(read_cold)
+    ->ArgNames({"read", "scattered"})
+    ->ArgsProduct({{128 << 10, 1 << 20}, {0, 1}})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
 
 void look_up(benchmark::State& state) {
   LayerTreeBuilder builder;

@@ -21,12 +21,12 @@ bool is_ours(const Error& error) {
   return error.code == EMFILE || error.code == ENFILE || error.code == ENOMEM;
 }
 
-ObjectBuffer& this_threads_buffer() {
+}  // namespace
+
+ObjectBuffer& ObjectReader::this_threads_buffer() {
   thread_local ObjectBuffer buffer = make_object_buffer();
   return buffer;
 }
-
-}  // namespace
 
 std::optional<Located> ObjectReader::known(const ObjectId& object) {
   Shard& part = shard(object);

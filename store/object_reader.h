@@ -11,6 +11,7 @@
 #include <span>
 #include <unordered_map>
 
+#include "base/sys_read_batch.h"
 #include "store/catalog.h"
 #include "store/index.h"
 #include "store/pack_set.h"
@@ -26,15 +27,30 @@ struct Located {
   uint64_t epoch = 0;  // of the index, from before it was looked for
 };
 
+constexpr size_t batch_parts_max = 16;
+
+// What is wanted of one object, and what came of it.
+struct ObjectPart {
+  ObjectId object;
+  uint64_t offset = 0;
+  std::span<std::byte> data;
+  uint64_t object_bytes = 0;       // of the whole object, as far as is known; only a hint
+  Result<size_t> got = size_t{0};  // as of read()
+};
+
 // Thread-safe.
 class ObjectReader {
  public:
-  ObjectReader(const Fd& packs, Index& index, const Catalog& catalog)
-      : packs_(packs), index_(index), catalog_(catalog) {}
+  ObjectReader(const Fd& packs, Index& index, const Catalog& catalog,
+               sys::ReadWay way = sys::ReadWay::ring)
+      : packs_(packs), index_(index), catalog_(catalog), batches_(way) {}
 
   // Reads at most data.size() bytes from `offset` on; fewer when the object ends. EIO: damaged in
   // every copy, or missing.
   Result<size_t> read(const ObjectId& object, uint64_t offset, std::span<std::byte> data);
+  // The same of at most batch_parts_max parts, from the disk at once. What is in `data` of one that
+  // failed means nothing.
+  void read_parts(std::span<ObjectPart> parts);
   // Where the store has exactly these bytes, compared one by one: a damaged copy is none. Looks
   // only at places that `may_use`, and calls that before it reads there.
   std::optional<Place> find_same(const ObjectId& object, std::span<const std::byte> data,
@@ -60,6 +76,18 @@ class ObjectReader {
     FrameHeader header{};
   };
 
+  struct Reading;  // of one part of a batch
+
+  // False: the part is left to read().
+  bool plan_checked(ObjectPart& part, const Located& located, Reading& reading);
+  bool plan_unchecked(ObjectPart& part, size_t& spare, Reading& reading);
+  static std::span<std::byte> object_in(const Reading& reading, size_t got,
+                                        const ObjectBuffer& buffer);
+  bool take_unchecked(Reading& reading, size_t got);
+  bool take(Reading& reading, const Result<size_t>& got);
+
+  // Room for any object, until it is asked for again.
+  static ObjectBuffer& this_threads_buffer();
   Result<Frame> open_frame(const Place& place);
   // Of an object whose frame was checked: the part of it that `data` has room for.
   Result<size_t> read_located(const ObjectId& object, const Located& located, uint64_t offset,
@@ -84,6 +112,7 @@ class ObjectReader {
   UnpackedObjects unpacked_;
   Index& index_;
   const Catalog& catalog_;
+  sys::ReadBatches batches_;
   std::array<Shard, 16> shards_;
   std::mutex indexing_;  // guards indexed_all_at_, and keeps threads from doing the same work
   std::optional<uint64_t> indexed_all_at_;  // the sequence at which all was last indexed

@@ -104,6 +104,7 @@ class PackReader {
   // `committed_bytes`: what may be read.
   static Result<PackReader> open(const Fd& packs, PackNumber number, uint64_t committed_bytes);
 
+  const Fd& file() const { return file_; }
   // The header at `offset`; EIO when there is none.
   Result<FrameHeader> header(uint64_t offset) const;
   // The frame's stored bytes, all of them, checked against its header: EIO names the pack.

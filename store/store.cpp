@@ -110,35 +110,6 @@ Result<size_t> Store::read_object(const ObjectId& object, uint64_t offset,
   return state_->objects->read(object, offset, data);
 }
 
-Result<size_t> read_content(const Store::State& state, const Tree& tree, Ino ino, uint64_t offset,
-                            std::span<std::byte> data) {
-  uint64_t size = tree.attr(ino).size;
-  if (offset >= size) return size_t{0};
-  data = data.first(std::min<uint64_t>(data.size(), size - offset));
-  uint64_t end = offset + data.size();
-  uint64_t at = offset;
-  uint32_t count = tree.extent_count(ino);
-  for (uint32_t i = tree.extent_at(ino, offset); i < count && at < end; ++i) {
-    Extent extent = tree.extent(ino, i);
-    uint64_t from = std::max(at, extent.file_offset);
-    uint64_t to = std::min(end, extent.file_offset + extent.length);
-    if (from >= to) break;
-    std::ranges::fill(data.subspan(at - offset, from - at), std::byte{0});
-    auto piece = data.subspan(from - offset, to - from);
-    uint64_t in_object = extent.object_offset + (from - extent.file_offset);
-    size_t got = TRY(state.objects->read(extent.object, in_object, piece));
-    if (got != piece.size()) return fail(EIO, "object shorter than its extent");
-    at = to;
-  }
-  std::ranges::fill(data.subspan(at - offset), std::byte{0});
-  return data.size();
-}
-
-Result<size_t> Store::read_file(const Tree& tree, Ino ino, uint64_t offset,
-                                std::span<std::byte> data) const {
-  return read_content(*state_, tree, ino, offset, data);
-}
-
 bool Store::clone_file(const Tree& tree, Ino ino, const Fd& to) const {
   return state_->hot_files->clone_to(tree, ino, to);
 }
