@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parts of several objects, read at once (base/sys_read_batch.h). A frame that was not checked yet
 // is read whole, in one go with its header: how long it can be, the caller knows of the object. All
-// that does not come out right is left to read(), which looks for another copy.
+// that does not come out right is left to read(), which looks for another copy. So are objects that
+// were checked: most often they come from the page cache, and there a ring is no gain.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -28,26 +29,14 @@ std::span<std::byte> spare_buffer(size_t index) {
 struct ObjectReader::Reading {
   ObjectPart* part = nullptr;
   std::shared_ptr<const PackReader> pack;
-  Located located;            // of an unchecked frame: where it should be
-  bool checked = false;       // only the part itself is read
-  FrameHeader header{};       // of an unchecked frame
+  Located located;  // where it should be
+  FrameHeader header{};
   std::span<std::byte> room;  // where its payload goes; the part's own when all of it is wanted
 };
 
-bool ObjectReader::plan_checked(ObjectPart& part, const Located& located, Reading& reading) {
-  if (located.compressed || part.offset > located.bytes ||
-      part.data.size() > located.bytes - part.offset) {
-    return false;
-  }
-  auto pack = packs_.open(located.place.pack);
-  if (!pack) return false;
-  reading = {.part = &part, .pack = std::move(*pack), .located = located, .checked = true};
-  return true;
-}
-
-bool ObjectReader::plan_unchecked(ObjectPart& part, size_t& spare, Reading& reading) {
-  if (part.object_bytes > object_bytes_max || part.offset > part.object_bytes ||
-      part.data.size() > part.object_bytes - part.offset) {
+bool ObjectReader::plan(ObjectPart& part, size_t& spare, Reading& reading) {
+  if (part.data.empty() || part.object_bytes > object_bytes_max ||
+      part.offset > part.object_bytes || part.data.size() > part.object_bytes - part.offset) {
     return false;
   }
   Located located{.epoch = index_.epoch()};
@@ -85,7 +74,7 @@ std::span<std::byte> ObjectReader::object_in(const Reading& reading, size_t got,
   return raw;
 }
 
-bool ObjectReader::take_unchecked(Reading& reading, size_t got) {
+bool ObjectReader::take(Reading& reading, size_t got) {
   ObjectPart& part = *reading.part;
   ObjectBuffer& buffer = this_threads_buffer();
   auto object = object_in(reading, got, buffer);
@@ -98,21 +87,8 @@ bool ObjectReader::take_unchecked(Reading& reading, size_t got) {
   if (reading.located.compressed && wanted.size() < object.size()) {
     buffer = unpacked_.keep(part.object, std::move(buffer));
   }
+  part.got = part.data.size();
   return true;
-}
-
-bool ObjectReader::take(Reading& reading, const Result<size_t>& got) {
-  ObjectPart& part = *reading.part;
-  bool good = false;
-  if (!reading.checked) {
-    good = got && take_unchecked(reading, *got);
-  } else {
-    // A frame is punched out only after the epoch has changed: what was read before is good.
-    good = got && *got == part.data.size() && index_.epoch() == reading.located.epoch;
-    if (!good) forget(part.object);
-  }
-  if (good) part.got = part.data.size();
-  return good;
 }
 
 void ObjectReader::read_parts(std::span<ObjectPart> parts) {
@@ -125,27 +101,19 @@ void ObjectReader::read_parts(std::span<ObjectPart> parts) {
   size_t spare = 0;
   for (ObjectPart& part : parts) {
     Reading& reading = readings[count];
-    auto located = known(part.object);
-    bool planned =
-        located ? plan_checked(part, *located, reading) : plan_unchecked(part, spare, reading);
-    if (!planned) {
+    if (known(part.object) || !plan(part, spare, reading)) {
       left[left_count++] = &part;
       continue;
     }
     sys::ReadPart& ask = asked[count++];
     ask.file = &reading.pack->file();
     ask.offset = reading.located.place.offset;
+    ask.head = std::as_writable_bytes(std::span(&reading.header, 1));
     ask.data = reading.room;
-    if (reading.checked) {
-      ask.offset += sizeof(FrameHeader) + part.offset;
-      ask.data = part.data;
-    } else {
-      ask.head = std::as_writable_bytes(std::span(&reading.header, 1));
-    }
   }
   batches_.read(std::span(asked).first(count));
   for (size_t i = 0; i < count; ++i) {
-    if (!take(readings[i], asked[i].got)) left[left_count++] = readings[i].part;
+    if (!asked[i].got || !take(readings[i], *asked[i].got)) left[left_count++] = readings[i].part;
   }
   for (ObjectPart* part : std::span(left).first(left_count)) {
     part->got = read(part->object, part->offset, part->data);

@@ -78,13 +78,11 @@ class ObjectReader {
 
   struct Reading;  // of one part of a batch
 
-  // False: the part is left to read().
-  bool plan_checked(ObjectPart& part, const Located& located, Reading& reading);
-  bool plan_unchecked(ObjectPart& part, size_t& spare, Reading& reading);
+  // Both false when the part is left to read().
+  bool plan(ObjectPart& part, size_t& spare, Reading& reading);
+  bool take(Reading& reading, size_t got);
   static std::span<std::byte> object_in(const Reading& reading, size_t got,
                                         const ObjectBuffer& buffer);
-  bool take_unchecked(Reading& reading, size_t got);
-  bool take(Reading& reading, const Result<size_t>& got);
 
   // Room for any object, until it is asked for again.
   static ObjectBuffer& this_threads_buffer();
