@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/sys_file.h"
+#include "base/sys_read_batch.h"
 #include "engine/engine_state.h"
 #include "engine/id_map.h"
 #include "engine/log_file.h"
@@ -33,6 +34,12 @@ std::string describe_fuse() {
   if (device) return "/dev/fuse can be used";
   return "/dev/fuse cannot be used: " + describe(device.error()) +
          " (load the module with modprobe fuse; make it usable with chmod 0666 /dev/fuse)";
+}
+
+std::string describe_reads() {
+  auto ring = sys::try_ring();
+  if (ring) return "io_uring";
+  return "pread; io_uring cannot be used: " + describe(ring.error());
 }
 
 // What lyr made itself so that something could be mounted on it, and directories that changed by
@@ -121,6 +128,7 @@ Result<std::vector<std::pair<std::string, std::string>>> Engine::host_facts() {
                      describe_map(map.map) + (map.why_single.empty() ? "" : "; " + map.why_single));
   facts.emplace_back("Cgroups", sandbox::describe_cgroups());
   facts.emplace_back("FUSE", describe_fuse());
+  facts.emplace_back("Store reads", describe_reads());
   auto chosen = choose_union(*state_, map.map);
   facts.emplace_back("Union mode",
                      std::string(union_mode_name(chosen.mode)) + " (" + chosen.why + ")");

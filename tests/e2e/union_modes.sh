@@ -5,6 +5,7 @@ load busybox debian
 mode=hybrid
 [ "$LYR_MODE" != single ] || mode=fuse
 has "$(lyr info)" "Union mode: $mode ("
+has "$(lyr info)" "Store reads: "
 show="sed -n 's|.* / / .* - \([a-z]*\) lyr .*|\1|p' /proc/self/mountinfo"
 root_type() { lyr run --rm "$@" busybox sh -c "$show"; }
 declare -A type=([fuse]=fuse [hybrid]=overlay)
