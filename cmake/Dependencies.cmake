@@ -37,8 +37,8 @@ target_link_libraries(lyr::lmdb INTERFACE Threads::Threads)
 
 # libfuse3 >= 3.18: the system's when new enough, else what tools/deps built under build/deps.
 pkg_check_modules(fuse3 REQUIRED IMPORTED_TARGET GLOBAL fuse3>=3.18)
-add_library(lyr::fuse INTERFACE IMPORTED GLOBAL)
+find_library(LYR_LIBFUSE NAMES libfuse3.a fuse3 HINTS ${fuse3_LIBRARY_DIRS} REQUIRED)
+add_library(lyr::fuse UNKNOWN IMPORTED GLOBAL) # so that what it needs is linked after it
+set_target_properties(lyr::fuse PROPERTIES IMPORTED_LOCATION ${LYR_LIBFUSE})
 target_include_directories(lyr::fuse INTERFACE ${fuse3_INCLUDE_DIRS})
-target_link_directories(lyr::fuse INTERFACE ${fuse3_LIBRARY_DIRS})
-target_link_libraries(lyr::fuse INTERFACE fuse3 lyr::uring lyr::numa Threads::Threads
-                                          ${CMAKE_DL_LIBS})
+target_link_libraries(lyr::fuse INTERFACE lyr::uring lyr::numa Threads::Threads ${CMAKE_DL_LIBS})

@@ -50,11 +50,13 @@ function(lyr_library name)
   target_link_libraries(lyr_${name} PUBLIC lyr_flags ${arg_USES} ${arg_LINKS})
 endfunction()
 
-# lyr_test(NAME SOURCES a_test.cpp... USES room...): one GoogleTest program, one ctest entry a test.
+# lyr_test(NAME SOURCES a_test.cpp... USES room...): one GoogleTest program, one ctest entry a test,
+# but for those that ELSEWHERE matches (a GoogleTest filter): they can't run just anywhere.
 function(lyr_test name)
-  cmake_parse_arguments(arg "" "" "SOURCES;USES;LINKS" ${ARGN})
+  cmake_parse_arguments(arg "" "ELSEWHERE" "SOURCES;USES;LINKS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   list(TRANSFORM arg_USES PREPEND lyr_)
   target_link_libraries(${name} PRIVATE lyr_flags ${arg_USES} ${arg_LINKS} GTest::gtest_main)
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600)
+  gtest_discover_tests(${name} TEST_FILTER "-${arg_ELSEWHERE}" DISCOVERY_TIMEOUT 60
+    PROPERTIES TIMEOUT 600)
 endfunction()
