@@ -73,7 +73,7 @@ Result<> LayerWriter::object(std::span<const std::byte> data) {
 Result<> LayerWriter::zeros(uint64_t bytes) { return add(LayerBatch::Kind::zeros, bytes); }
 
 // Does what else there is to do until `done()`: what is needed first comes first. An error leaves
-// the lock open.
+// the lock open, and the writer cannot go on.
 template <class Done>
 Result<> LayerWriter::help_until(std::unique_lock<std::mutex>& lock, const Done& done) {
   while (!done() && failure_) {
@@ -82,7 +82,12 @@ Result<> LayerWriter::help_until(std::unique_lock<std::mutex>& lock, const Done&
       TRY(import_->writes.help());
       lock.lock();
     } else if (!describing_ && described_ < unchecked_.size()) {
-      TRY(describe_next(lock));
+      auto outcome = describe_next(lock);
+      if (outcome) continue;
+      if (failure_) failure_ = fail(ECANCELED, "layer");
+      changed_.notify_all();
+      lock.unlock();
+      return outcome;
     } else if (queue_.size() > 1 && !queue_.back().named) {
       name_last(lock);
     } else {
@@ -120,7 +125,7 @@ void LayerWriter::run() {
   std::unique_lock lock(mutex_);
   Result<> outcome;
   while (outcome) {
-    changed_.wait(lock, [&] { return queue_.size() > (naming_ ? 1 : 0) || closed_; });
+    changed_.wait(lock, [&] { return queue_.size() > (naming_ ? 1 : 0) || (closed_ && !naming_); });
     if (queue_.empty()) break;
     LayerBatch batch = std::move(queue_.front());
     queue_.pop_front();
