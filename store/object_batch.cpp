@@ -101,7 +101,9 @@ void ObjectReader::read_parts(std::span<ObjectPart> parts) {
   size_t spare = 0;
   for (ObjectPart& part : parts) {
     Reading& reading = readings[count];
-    if (known(part.object) || !plan(part, spare, reading)) {
+    auto located = known(part.object);
+    bool checked = located && located->epoch == index_.epoch();
+    if (checked || !plan(part, spare, reading)) {
       left[left_count++] = &part;
       continue;
     }

@@ -49,7 +49,7 @@ class ObjectReader {
   // every copy, or missing.
   Result<size_t> read(const ObjectId& object, uint64_t offset, std::span<std::byte> data);
   // The same of at most batch_parts_max parts, from the disk at once. What is in `data` of one that
-  // failed means nothing.
+  // failed, or behind what it got, means nothing.
   void read_parts(std::span<ObjectPart> parts);
   // Where the store has exactly these bytes, compared one by one: a damaged copy is none. Looks
   // only at places that `may_use`, and calls that before it reads there.
