@@ -204,7 +204,7 @@ void Collection::count() {
 }
 
 void Collection::foretell() {
-  report_.bytes_after = report_.bytes_before - hot_bytes_removed_;
+  report_.bytes_after = report_.bytes_before - std::min(report_.bytes_before, hot_bytes_removed_);
   for (const Planned& planned : planned_) {
     report_.bytes_after -= planned.plan.disk_bytes - planned.plan.bytes_after();
     if (planned.plan.kind == PackPlan::Kind::remove) ++report_.packs_removed;

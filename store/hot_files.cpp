@@ -58,6 +58,11 @@ Result<> try_reflink(const Fd& store, const Fd& to) {
   return sys::clone_content(empty, to);
 }
 
+// What the file system says of itself; a full disk says nothing of it.
+bool is_for_good(int code) {
+  return code == EOPNOTSUPP || code == EXDEV || code == EINVAL || code == ENOTTY || code == ENOSYS;
+}
+
 void add(Sha256& hasher, std::initializer_list<uint64_t> words) {
   hasher.update(std::as_bytes(std::span(words.begin(), words.size())));
 }
@@ -80,7 +85,9 @@ Digest hot_name(const Tree& tree, Ino ino) {
 bool HotFiles::has_reflinks(const Fd& to) {
   Reflinks known = reflinks_;
   if (known == Reflinks::unknown) {
-    known = try_reflink(store_, to) ? Reflinks::some : Reflinks::none;
+    auto shared = try_reflink(store_, to);
+    if (!shared && !is_for_good(shared.error().code)) return false;
+    known = shared ? Reflinks::some : Reflinks::none;
     reflinks_ = known;
   }
   return known == Reflinks::some;
@@ -111,7 +118,8 @@ bool HotFiles::clone_to(const Tree& tree, Ino ino, const Fd& to) {
   Digest name = hot_name(tree, ino);
   auto cloned = try_clone(name, size, to);
   if (cloned) return true;
-  if (cloned.error().code == EUCLEAN) remove(name);  // a whole one may take its place
+  // One that is whole, and can be shared, may take its place.
+  if (cloned.error().code == EUCLEAN || cloned.error().code == EINVAL) remove(name);
   return false;
 }
 
