@@ -65,7 +65,8 @@ store::NodeAttr attr_of(const struct stat& status, const std::string& path) {
 int copy_tree(const std::string& from, const std::string& to) {
   auto child = must(sys::clone_process(), "fork");
   if (child.pid == 0) {
-    execlp("cp", "cp", "-a", "--sparse=always", from.c_str(), to.c_str(), nullptr);
+    execlp("cp", "cp", "-a", "--sparse=always", "--reflink=never", from.c_str(), to.c_str(),
+           nullptr);
     _exit(127);
   }
   int status = 0;
