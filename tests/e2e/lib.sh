@@ -64,6 +64,19 @@ remove_containers() {
   ids=$(lyr ps -aq)
   [ -z "$ids" ] || lyr rm -f $ids >/dev/null
 }
+mount_recorded() {  # kind, size: a disk of it at before/, with LYR_ROOT; its changes are in `log`
+  grep -qw "$1" /proc/filesystems || skip "this kernel has no $1"
+  command -v "mkfs.$1" >/dev/null || skip "no mkfs.$1: tools/deps --peers installs it"
+  [ -e /dev/loop-control ] || skip "no loop devices"
+  rm -f disk base log
+  truncate -s "$2" disk
+  "mkfs.$1" -q disk >/dev/null
+  cp --sparse=always disk base
+  "$RECORDING_DISK" serve disk log device &
+  wait_for mountpoint -q device
+  mount -o loop device before
+  export LYR_ROOT=$PWD/before/root
+}
 # Traps EXIT again to end what else a script started: `trap 'at_exit $? COMMAND...' EXIT`.
 at_exit() {  # status, command to run first...
   local status=$1

@@ -34,15 +34,7 @@ is_whole() {  # the moment
 }
 declare -A digests
 for kind in ext4 xfs btrfs; do
-  grep -qw $kind /proc/filesystems || skip "this kernel has no $kind"
-  rm -f disk base log
-  truncate -s 700M disk
-  mkfs.$kind -q disk >/dev/null
-  cp --sparse=always disk base
-  "$RECORDING_DISK" serve disk log device &
-  wait_for mountpoint -q device
-  mount -o loop device before
-  export LYR_ROOT=$PWD/before/root
+  mount_recorded $kind 700M
   moments=(0) states=("")
   change lyr load -i "$images/busybox.tar"
   change lyr load -i "$images/debian.tar"
