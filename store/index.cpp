@@ -81,10 +81,14 @@ Result<std::unique_ptr<Index>> Index::open(const Fd& directory) {
   Fd lock = TRY(about(sys::open_at(directory, lock_name, O_RDWR | O_CREAT, 0600), lock_name));
   std::unique_ptr<Index> index(new Index(std::move(own), std::move(lock)));
   bool present = TRY(index->open_table());
-  if (present) return index;
+  if (present && !index->current_.table->is_superseded()) return index;
   auto locked = TRY(Locked::take(index->lock_));
   present = TRY(index->open_table());  // perhaps made by someone meanwhile
-  if (present) return index;
+  if (present) {
+    // Whoever was about to replace it did not live to do it.
+    index->current_.table->set_superseded(false);
+    return index;
+  }
   uint64_t seed = TRY(sys::random_u64());
   IndexShape shape{.slots = index_slots_min, .packs_max = index_packs_min};
   auto made = TRY(about(IndexTable::make(directory, new_name, shape, seed), file_name));
@@ -108,13 +112,12 @@ Result<bool> Index::open_table() {
 void Index::set_table(IndexTable table) {
   auto shared = std::make_shared<IndexTable>(std::move(table));
   std::unique_lock lock(mutex_);
-  table_ = std::move(shared);
-  ++tables_;
+  current_ = {.table = std::move(shared), .number = current_.number + 1};
 }
 
 uint64_t Index::epoch() {
-  auto now = table();
-  return (tables_.load() << 32) + now->epoch();
+  auto now = current();
+  return (now.number << 32) + now.table->epoch();
 }
 
 Result<> Index::advance_epoch() {
@@ -124,19 +127,19 @@ Result<> Index::advance_epoch() {
   return {};
 }
 
-std::shared_ptr<IndexTable> Index::table() {
-  std::shared_ptr<IndexTable> now;
+Index::Current Index::current() {
+  Current now;
   {
     std::shared_lock lock(mutex_);
-    now = table_;
+    now = current_;
   }
-  if (!now->is_superseded()) return now;
+  if (!now.table->is_superseded()) return now;
   auto newer = IndexTable::open(directory_, file_name);
   // On failure the old table serves on: it only misses what is new.
   if (newer) {
     set_table(std::move(*newer));
     std::shared_lock lock(mutex_);
-    now = table_;
+    now = current_;
   }
   return now;
 }
@@ -147,15 +150,17 @@ void Index::find(const ObjectId& object, const std::function<bool(const Place&)>
   table()->find(object.xxh3_low, object.xxh3_high, each);
 }
 
-// Gives a finished table the name, and then tells who has the old one mapped.
+// Gives a finished table the name. Who has the old one mapped is told before: were it after, and we
+// killed between, they would never learn of a collection. Until then they open the old one again.
 Result<> Index::publish(IndexTable table, IndexTable* old) {
+  if (old != nullptr) old->set_superseded(true);
   auto named = sys::rename_at(directory_, new_name, directory_, file_name);
   if (!named) {
+    if (old != nullptr) old->set_superseded(false);
     static_cast<void>(sys::unlink_at(directory_, new_name));
     return about(std::move(named), file_name);
   }
   set_table(std::move(table));
-  if (old != nullptr) old->set_superseded();
   return {};
 }
 

@@ -53,8 +53,14 @@ class Index {
  private:
   Index(Fd directory, Fd lock) : directory_(std::move(directory)), lock_(std::move(lock)) {}
 
+  struct Current {
+    std::shared_ptr<IndexTable> table;
+    uint64_t number = 0;  // how many were opened before it
+  };
+
   // The table as it is now: the newer file, when another process made one.
-  std::shared_ptr<IndexTable> table();
+  Current current();
+  std::shared_ptr<IndexTable> table() { return current().table; }
   void set_table(IndexTable table);
   Result<bool> open_table();
   // writing_ and the file's lock held:
@@ -64,9 +70,8 @@ class Index {
   Fd directory_;
   std::mutex writing_;
   Fd lock_;                  // index.lock: held by who writes, with writing_
-  std::shared_mutex mutex_;  // guards table_, not what is in it
-  std::shared_ptr<IndexTable> table_;
-  std::atomic<uint64_t> tables_ = 0;  // that were table_
+  std::shared_mutex mutex_;  // guards current_, not what is in the table
+  Current current_;
 };
 
 }  // namespace lyr::store

@@ -151,7 +151,7 @@ bool IndexTable::is_superseded() const {
 }
 uint64_t IndexTable::epoch() const { return header().epoch.load(std::memory_order_acquire); }
 void IndexTable::advance_epoch() { header().epoch.fetch_add(1); }
-void IndexTable::set_superseded() { header().superseded.store(1, std::memory_order_release); }
+void IndexTable::set_superseded(bool superseded) { header().superseded.store(superseded ? 1 : 0); }
 
 void IndexTable::find(uint64_t xxh3_low, uint64_t xxh3_high,
                       const std::function<bool(const Place&)>& each) const {

@@ -46,9 +46,9 @@ class IndexTable {
   uint64_t packs() const;  // that have an ordinal
   uint64_t sequence() const;
   void set_sequence(uint64_t sequence);
-  // Another file stands in this one's place.
+  // Another file stands in this one's place, or is about to.
   bool is_superseded() const;
-  void set_superseded();
+  void set_superseded(bool superseded);
   // Grows when frames are about to go from where they were found; see Index::epoch().
   uint64_t epoch() const;
   void advance_epoch();

@@ -42,8 +42,9 @@ bool ObjectReader::plan(ObjectPart& part, size_t& spare, Reading& reading) {
   Located located{.epoch = index_.epoch()};
   bool found = false;
   index_.find(part.object, [&](const Place& place) {
+    auto dropped = dropped_.contains(place, located.epoch);
     located.place = place;
-    return found = true;
+    return found = dropped && !*dropped;
   });
   auto pack = found ? packs_.open(located.place.pack) : fail(ENOENT, "object");
   if (!pack) return false;

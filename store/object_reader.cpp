@@ -70,10 +70,13 @@ Result<> ObjectReader::read_frame(const Place& place, const ObjectId& object,
   return frame.pack->read_object(place.offset, frame.header, data);
 }
 
-std::optional<Located> ObjectReader::search(const ObjectId& object, std::span<std::byte> whole,
-                                            Error& damage) {
+std::optional<Located> ObjectReader::search(const ObjectId& object, uint64_t epoch,
+                                            std::span<std::byte> whole, Error& damage) {
   std::optional<Located> located;
   index_.find(object, [&](const Place& place) {
+    auto dropped = dropped_.contains(place, epoch);
+    if (!dropped) damage = std::move(dropped).error();
+    if (!dropped || *dropped) return false;
     auto frame = open_frame(place);
     if (!frame) {
       // A pack that is gone: the entry is stale.
@@ -88,7 +91,8 @@ std::optional<Located> ObjectReader::search(const ObjectId& object, std::span<st
       return false;
     }
     bool compressed = header.codec != codec_none;
-    located = Located{.place = place, .bytes = header.raw_bytes, .compressed = compressed};
+    located = Located{
+        .place = place, .bytes = header.raw_bytes, .compressed = compressed, .epoch = epoch};
     return true;
   });
   return located;
@@ -97,17 +101,16 @@ std::optional<Located> ObjectReader::search(const ObjectId& object, std::span<st
 Result<Located> ObjectReader::locate(const ObjectId& object, std::span<std::byte> whole) {
   uint64_t epoch = index_.epoch();
   Error damage{EIO, "object missing", nullptr};
-  auto located = search(object, whole, damage);
+  auto located = search(object, epoch, whole, damage);
   if (!located) {
     bool more = TRY(catch_up());
-    if (more) located = search(object, whole, damage);
+    if (more) located = search(object, epoch, whole, damage);
   }
   if (!located) {  // the index may have lost it
     bool more = TRY(index_all());
-    if (more) located = search(object, whole, damage);
+    if (more) located = search(object, epoch, whole, damage);
   }
   if (!located) return about(Result<Located>(Failure(std::move(damage))), object.sha256.text());
-  located->epoch = epoch;
   remember(object, *located);
   return *located;
 }

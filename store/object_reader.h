@@ -13,6 +13,7 @@
 
 #include "base/sys_read_batch.h"
 #include "store/catalog.h"
+#include "store/dropped_places.h"
 #include "store/index.h"
 #include "store/pack_set.h"
 #include "store/unpacked_objects.h"
@@ -43,7 +44,7 @@ class ObjectReader {
  public:
   ObjectReader(const Fd& packs, Index& index, const Catalog& catalog,
                sys::ReadWay way = sys::ReadWay::ring)
-      : packs_(packs), index_(index), catalog_(catalog), batches_(way) {}
+      : packs_(packs), index_(index), catalog_(catalog), dropped_(catalog), batches_(way) {}
 
   // Reads at most data.size() bytes from `offset` on; fewer when the object ends. EIO: damaged in
   // every copy, or missing.
@@ -95,8 +96,9 @@ class ObjectReader {
   std::optional<Located> known(const ObjectId& object);
   void remember(const ObjectId& object, const Located& located);
   void forget(const ObjectId& object);
-  // The first whole copy, read into `whole` (object_bytes_max bytes).
-  std::optional<Located> search(const ObjectId& object, std::span<std::byte> whole, Error& damage);
+  // The first whole copy, read into `whole` (object_bytes_max bytes). `epoch`: the index's.
+  std::optional<Located> search(const ObjectId& object, uint64_t epoch, std::span<std::byte> whole,
+                                Error& damage);
   Result<Located> locate(const ObjectId& object, std::span<std::byte> whole);
   // Makes the index anew from every pack, once for each state of the catalogue.
   Result<bool> index_all();
@@ -110,6 +112,7 @@ class ObjectReader {
   UnpackedObjects unpacked_;
   Index& index_;
   const Catalog& catalog_;
+  DroppedPlaces dropped_;
   sys::ReadBatches batches_;
   std::array<Shard, 16> shards_;
   std::mutex indexing_;  // guards indexed_all_at_, and keeps threads from doing the same work

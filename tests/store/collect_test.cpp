@@ -2,7 +2,9 @@
 // Collections: what nobody needs goes and gives its space back, what anybody needs stays, whoever
 // is killed, whatever is full, and whatever else runs.
 #include <gtest/gtest.h>
+#include <linux/falloc.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 
 #include "store/catalog.h"
 #include "store/pack.h"
@@ -46,6 +48,15 @@ class CollectTest : public StoreTest {
       ImageRecord image = image_of({samples[i]->diff_id()});
       must(imports[i].commit(std::span(&image, 1), {}));
     }
+  }
+  // The file /shared, read at once.
+  std::string shared_of(const SampleLayer& sample) {
+    Tree tree = must(store().open_image_tree(image_of({sample.diff_id()}).chain_id));
+    Ino ino = resolve(tree, "/shared", true);
+    std::string content(tree.attr(ino).size, '\0');
+    auto bytes = std::as_writable_bytes(std::span(content));
+    content.resize(must(store().read_file(tree, ino, 0, bytes)));
+    return content;
   }
   uint64_t pack_blocks() {
     uint64_t blocks = 0;
@@ -237,6 +248,42 @@ TEST_F(CollectTest, AReaderForgetsACopyThatIsPunchedOut) {
     Store other = must(Store::open(path()));
     EXPECT_EQ(must(other.collect({})).packs_punched, 1u);
     EXPECT_EQ(tar_of(one.diff_id()), one.tar());
+    EXPECT_EQ(tar_of(two.diff_id()), two.tar());
+  }
+}
+
+// The copy that goes is still whole, and the index names it, when the collection says that it goes:
+// a reader that finds it just then must not remember it.
+TEST_F(CollectTest, ACopyIsNotRememberedThatIsAboutToBePunchedOut) {
+  for (unsigned seed = 10; seed < 70; seed += 10) {
+    SampleLayer one;
+    one.file("shared", content_of(900000, seed));
+    one.file("own", content_of(3 << 20, seed + 1));
+    SampleLayer two;
+    two.file("shared", content_of(900000, seed));
+    two.file("own", content_of(3 << 20, seed + 2));
+    load_unseen({&one, &two});
+    unsigned punched = 0;
+    bool in_batches = seed % 20 == 0;
+    auto read = [&] {
+      if (in_batches) {
+        EXPECT_TRUE(shared_of(one) == content_of(900000, seed));
+      } else {
+        EXPECT_TRUE(tar_of(one.diff_id()) == one.tar());
+      }
+    };
+    auto before = [&](const TracedCall& call) -> Decision {
+      bool punches =
+          call.number == SYS_fallocate && (call.arguments[1] & FALLOC_FL_PUNCH_HOLE) != 0;
+      if (!punches) return {};
+      ++punched;
+      read();
+      return {.kind = Decision::Kind::watch};
+    };
+    auto after = [&](const TracedCall&, int64_t) { read(); };
+    auto collect = [&] { return must(Store::open(path())).collect({}) ? 0 : 1; };
+    EXPECT_EQ(run_traced(collect, {.before = before, .after = after}).status, 0);
+    EXPECT_GT(punched, 0u);
     EXPECT_EQ(tar_of(two.diff_id()), two.tar());
   }
 }

@@ -4,12 +4,14 @@
 #include "store/index.h"
 
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <random>
 #include <thread>
 
 #include "tests/store/sample_layer.h"
+#include "tests/store/traced.h"
 
 namespace lyr::store {
 namespace {
@@ -124,6 +126,31 @@ TEST_F(IndexTest, IsReadByThreadsOfOneWhileAnotherGrows) {
   readers.clear();
   EXPECT_EQ(missed, 0u);
   EXPECT_TRUE(finds_all(*index, more));
+}
+
+// The table in use is marked before another takes its place: so its users ask again, until someone
+// opens the index who finds that nothing came of it.
+TEST_F(IndexTest, AReplacementThatWasKilledIsMadeUpFor) {
+  auto entries = entries_of(0, 100);
+  auto reading = must(Index::open(directory_));
+  must(reading->add(entries, 1));
+  auto at_the_rename = [](const TracedCall& call) -> Decision {
+    bool here = call.number == SYS_renameat || call.number == SYS_renameat2;
+    return {.kind = here ? Decision::Kind::kill : Decision::Kind::let};
+  };
+  auto replace = [&] { return must(Index::open(directory_))->replace(entries, 2) ? 0 : 1; };
+  ASSERT_TRUE(run_traced(replace, {.before = at_the_rename}).killed);
+  EXPECT_TRUE(finds_all(*reading, entries));
+  EXPECT_NE(reading->epoch(), reading->epoch());
+
+  auto writing = must(Index::open(directory_));
+  uint64_t epoch = reading->epoch();
+  EXPECT_EQ(reading->epoch(), epoch);
+  must(writing->advance_epoch());
+  EXPECT_NE(reading->epoch(), epoch);
+  must(writing->replace(entries, 2));
+  EXPECT_EQ(reading->sequence(), 2u);
+  EXPECT_TRUE(finds_all(*reading, entries));
 }
 
 TEST_F(IndexTest, HoldsAMillionObjectsInFortyMegabytes) {
