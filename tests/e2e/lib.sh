@@ -56,6 +56,9 @@ pid_of() { inspect "$1" '{{.State.Pid}}'; }
 status_of() { inspect "$1" '{{.State.Status}}'; }
 is_status() { [ "$(status_of "$1")" = "$2" ]; }
 
+# Makes a file that a container waits for to end: that may be sooner than the touch itself.
+touch_last() { lyr exec "$1" touch "$2" || [ $? = 137 ]; }  # name, path
+
 # All that a store keeps, as text: to see that nothing was added.
 kept() { (cd "$LYR_ROOT" && find . -type f ! -name '*.mdb' ! -name '*.tbl' | sort); }
 

@@ -11,11 +11,13 @@ same "$(lyr logs --tail -1 l 2>/dev/null | wc -l)" 4
 prints "out 4" eval 'lyr logs --tail 2 l 2>/dev/null'
 matches "$(lyr logs -t l 2>/dev/null | head -n 1)" '^20[0-9-]+T[0-9:.]+Z out 1$'
 now=$(date -u +%Y-%m-%dT%H:%M:%S.%NZ)
-lyr logs -f --tail 0 l >followed 2>/dev/null &
+prints "" eval 'lyr logs --tail 0 l 2>/dev/null'
+lyr logs -f --tail 1 l >followed 2>/dev/null &
 following=$!
-lyr exec l touch /go
+wait_for grep -q "out 4" followed
+touch_last l /go
 wait $following
-same "$(cat followed)" $'late\nunfinished'
+same "$(cat followed)" $'out 4\nlate\nunfinished'
 prints $'late\nunfinished' lyr logs --since "$now" l
 code 1 lyr logs missing
 matches "$err" "[Nn]o such container"

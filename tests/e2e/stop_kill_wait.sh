@@ -24,6 +24,6 @@ code 1 lyr kill other
 has "$err" "not running"
 lyr run -d --name waited busybox sh -c 'while [ ! -e /go ]; do sleep 0.05; done; exit 3' >/dev/null
 lyr wait waited >waited &
-lyr exec waited touch /go
+touch_last waited /go
 wait $!
 same "$(cat waited)" 3
