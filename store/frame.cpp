@@ -11,12 +11,13 @@
 namespace lyr::store {
 
 FrameHeader make_frame_header(const ObjectId& object, uint8_t codec, uint32_t raw_bytes,
-                              std::span<const std::byte> stored) {
+                              std::span<const std::byte> stored, uint16_t flags) {
   CHECK(raw_bytes <= object_bytes_max);
   FrameHeader header{};
   header.magic = frame_magic;
   header.version = frame_version;
   header.codec = codec;
+  header.flags = flags;
   header.raw_bytes = raw_bytes;
   header.stored_bytes = static_cast<uint32_t>(stored.size());
   std::memcpy(header.sha256, object.sha256.bytes.data(), sizeof header.sha256);

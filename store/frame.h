@@ -16,11 +16,14 @@ constexpr uint8_t frame_version = 1;
 constexpr uint8_t codec_none = 0;  // stored as it is
 constexpr uint8_t codec_zstd = 1;  // one zstd frame, shorter than what it stands for
 
+// Written though the store had the object, to lie beside others of its file (store/reuse.h).
+constexpr uint16_t frame_beside = 1;
+
 struct FrameHeader {
   uint32_t magic;
   uint8_t version;
   uint8_t codec;
-  uint16_t reserved;
+  uint16_t flags;
   uint32_t raw_bytes;
   uint32_t stored_bytes;
   uint8_t sha256[32];  // of the raw bytes
@@ -37,7 +40,7 @@ constexpr uint64_t aligned_payload_min = 64 << 10;
 
 // `raw_bytes`: the object's size; stored.size() unless `codec` makes it less.
 FrameHeader make_frame_header(const ObjectId& object, uint8_t codec, uint32_t raw_bytes,
-                              std::span<const std::byte> stored);
+                              std::span<const std::byte> stored, uint16_t flags = 0);
 // Whether the header is one that this version can have written.
 bool frame_header_plausible(const FrameHeader& header);
 uint64_t frame_checksum(FrameHeader header, std::span<const std::byte> stored);

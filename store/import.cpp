@@ -74,26 +74,53 @@ Result<bool> publish_image_tree(const Store::State& store, ImageRecord& image) {
 
 }  // namespace
 
-Result<ImportObject> Import::State::put(const ObjectId& object, std::span<const std::byte> data) {
+bool Import::State::is_in_store(const ObjectId& object, std::span<const std::byte> data) {
+  auto may_use = [this](const Place& place) { return leases.may_use(place); };
+  return store->objects->find_same(object, data, may_use).has_value();
+}
+
+Result<ImportObject> Import::State::put(const ObjectId& object, std::span<const std::byte> data,
+                                        const Piece* piece) {
   auto found = TRY(objects.find(object));
   if (found) return *found;
-  auto may_use = [this](const Place& place) { return leases.may_use(place); };
-  if (store->objects->find_same(object, data, may_use)) return objects.add(object, std::nullopt);
+  bool reused = piece != nullptr ? piece->reused : is_in_store(object, data);
+  if (reused) return objects.add(object, std::nullopt);
   if (writer && !writer->has_room(data.size())) TRY(seal());
   if (!writer) writer = TRY(PackWriter::create(store->packs, writes));
-  uint64_t offset = TRY(writer->append_borrowed(object, data));
+  uint16_t flags = piece != nullptr && piece->here ? frame_beside : 0;
+  uint64_t offset = TRY(writer->append_borrowed(object, data, flags));
   return objects.add(object, Place{writer->number(), offset});
+}
+
+Result<> Import::State::look_for_pieces(LayerBatch& batch) {
+  pieces.clear();
+  auto look = [&](LayerBatch::Object& object, std::span<const std::byte> data) -> Result<> {
+    if (object.file == 0) return {};
+    auto found = TRY(objects.find(object.id));
+    bool here = found || is_in_store(object.id, data);
+    pieces.push_back({.file = object.file, .bytes = data.size(), .here = here});
+    return {};
+  };
+  TRY(batch.each_object(look));
+  choose_reused(pieces);
+  return {};
+}
+
+Result<> Import::State::put_objects(LayerBatch& batch) {
+  TRY(look_for_pieces(batch));
+  const Piece* next = pieces.data();
+  return batch.each_object(
+      [&](LayerBatch::Object& object, std::span<const std::byte> data) -> Result<> {
+        ImportObject kept = TRY(put(object.id, data, object.file != 0 ? next++ : nullptr));
+        object.place = kept.place;
+        object.number = kept.number;
+        return {};
+      });
 }
 
 Result<> Import::State::put(LayerBatch& batch) {
   std::scoped_lock lock(mutex);
-  auto put_one = [&](LayerBatch::Object& object, std::span<const std::byte> data) -> Result<> {
-    ImportObject kept = TRY(put(object.id, data));
-    object.place = kept.place;
-    object.number = kept.number;
-    return {};
-  };
-  auto outcome = batch.each_object(put_one);
+  auto outcome = put_objects(batch);
   // Of a batch that failed, too: what the pack has borrowed of it is let go of with its writes.
   auto flushed = writer ? writer->flush() : Result<>();
   batch.writes = writes.added();

@@ -11,6 +11,7 @@
 #include "store/import_objects.h"
 #include "store/layer_batch.h"
 #include "store/pack.h"
+#include "store/reuse.h"
 #include "store/spool.h"
 #include "store/store_state.h"
 
@@ -54,6 +55,7 @@ struct Import::State {
   std::vector<std::shared_ptr<const Fd>> sealed_files;  // locked, or a sweep would take them
   std::vector<FinishedLayer> finished;
   std::vector<FinishedBlob> blobs;
+  std::vector<Piece> pieces;  // of the batch that is being put
 
   State(std::shared_ptr<Store::State> in, Leases held)
       : store(std::move(in)), leases(*store->catalog, std::move(held)), objects(store->layers) {}
@@ -66,7 +68,11 @@ struct Import::State {
   Result<> seal();  // mutex held
 
  private:
-  Result<ImportObject> put(const ObjectId& object, std::span<const std::byte> data);
+  Result<ImportObject> put(const ObjectId& object, std::span<const std::byte> data,
+                           const Piece* piece);
+  Result<> look_for_pieces(LayerBatch& batch);
+  Result<> put_objects(LayerBatch& batch);
+  bool is_in_store(const ObjectId& object, std::span<const std::byte> data);
 };
 
 }  // namespace lyr::store

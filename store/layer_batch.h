@@ -26,6 +26,7 @@ struct LayerBatch {
     ObjectId id;                 // the cutter fills in XXH3, the writer SHA-256
     std::optional<Place> place;  // where this import put it; none: the store had it
     uint32_t number = 0;         // among the import's
+    uint32_t file = 0;           // of which it is a piece, by a number of its own; 0: a whole file
   };
 
   std::vector<Operation> operations;

@@ -26,6 +26,7 @@ struct LayerImport::State {
   LayerTreeBuilder tree;
   // The file being written: what of it is not cut into objects yet, from `consumed` on.
   bool in_file = false;
+  uint32_t file = 0;  // the number of the last one that is cut
   uint64_t file_bytes = 0;
   uint64_t received = 0;
   uint64_t cut = 0;
@@ -35,6 +36,7 @@ struct LayerImport::State {
   uint32_t objects = 0;  // of all files so far
 
   Result<> cut_objects(bool last);
+  bool is_whole() const { return file_bytes <= whole_file_bytes_max; }
   Result<> put_object(std::span<const std::byte> data);
 };
 
@@ -61,6 +63,7 @@ Result<> LayerImport::begin_file(uint64_t size) {
   CHECK(!state_->in_file);
   state_->in_file = true;
   state_->file_bytes = size;
+  if (!state_->is_whole()) ++state_->file;
   state_->received = 0;
   state_->cut = 0;
   state_->pending.clear();
@@ -73,7 +76,7 @@ Result<> LayerImport::State::put_object(std::span<const std::byte> data) {
   if (all_zeros(data)) {
     TRY(writer->zeros(data.size()));  // a hole: no extent covers it
   } else {
-    TRY(writer->object(data));
+    TRY(writer->object(data, is_whole() ? 0 : file));
     extents.push_back(
         {.file_offset = cut, .length = data.size(), .object_offset = 0, .object = objects++});
   }
@@ -86,8 +89,7 @@ Result<> LayerImport::State::put_object(std::span<const std::byte> data) {
 Result<> LayerImport::State::cut_objects(bool last) {
   auto rest = std::span<const std::byte>(pending).subspan(consumed);
   while (rest.size() >= chunk_bytes_max || (last && !rest.empty())) {
-    bool whole = file_bytes <= whole_file_bytes_max;
-    size_t length = whole ? rest.size() : first_chunk(rest);
+    size_t length = is_whole() ? rest.size() : first_chunk(rest);
     TRY(put_object(rest.first(length)));
     consumed += length;
     rest = rest.subspan(length);
@@ -105,7 +107,7 @@ Result<> LayerImport::file_bytes(std::span<const std::byte> data) {
     return fail(EINVAL, "file longer than it said");
   state_->received += data.size();
   // A small file that comes in one piece needs no copy.
-  bool whole = data.size() == state_->file_bytes && data.size() <= whole_file_bytes_max;
+  bool whole = data.size() == state_->file_bytes && state_->is_whole();
   if (whole && !data.empty()) return state_->put_object(data);
   while (!data.empty()) {
     auto piece = data.first(std::min(data.size(), chunk_bytes_max));

@@ -61,11 +61,11 @@ Result<> LayerWriter::verbatim(std::span<const std::byte> data) {
   return add(LayerBatch::Kind::verbatim, data.size());
 }
 
-Result<> LayerWriter::object(std::span<const std::byte> data) {
+Result<> LayerWriter::object(std::span<const std::byte> data, uint32_t file) {
   CHECK(data.size() <= object_bytes_max);
   XXH128_hash_t key = XXH3_128bits(data.data(), data.size());
-  batch_.objects.push_back(
-      {.id = {.sha256 = {}, .xxh3_low = key.low64, .xxh3_high = key.high64}, .place = {}});
+  ObjectId id{.sha256 = {}, .xxh3_low = key.low64, .xxh3_high = key.high64};
+  batch_.objects.push_back({.id = id, .place = {}, .file = file});
   batch_.data.insert(batch_.data.end(), data.begin(), data.end());
   return add(LayerBatch::Kind::object, data.size());
 }

@@ -34,7 +34,8 @@ class LayerWriter {
   ~LayerWriter();
 
   Result<> verbatim(std::span<const std::byte> data);
-  Result<> object(std::span<const std::byte> data);  // at most object_bytes_max
+  // At most object_bytes_max; `file` as in LayerBatch::Object.
+  Result<> object(std::span<const std::byte> data, uint32_t file);
   Result<> zeros(uint64_t bytes);
 
   // The import's number of each object, in their order. Nothing can be fed afterwards.

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -30,7 +31,9 @@ class Liveness {
   static Result<Liveness> of_packs(const Fd& packs, const Catalog& catalog);
 
   void mark(const Recipe& recipe);
-  // Of several copies of one object all but the first that can be read are unmarked.
+  // Of several copies of one object all but one that can be read are unmarked. Where one of them
+  // was written to lie beside others of its file (frame_beside), more stay: each that lies beside
+  // what is marked.
   Result<> unmark_duplicates(PackSet& packs);
 
   std::span<const PackObjects> packs() const { return packs_; }
@@ -55,7 +58,16 @@ class Liveness {
   size_t place_of(uint64_t xxh3_low) const { return (xxh3_low * multiplier_) >> shift_; }
   void mark(const ObjectId& object);
   const PackObjects& pack_of(uint32_t entry) const;
-  Result<bool> same_and_whole(PackSet& packs, uint32_t one, uint32_t other) const;
+  struct Copy {
+    uint32_t entry = 0;
+    std::shared_ptr<const PackReader> pack;
+    FrameHeader header{};
+    bool is_beside() const { return (header.flags & frame_beside) != 0; }
+  };
+  Result<Copy> copy_of(PackSet& packs, uint32_t entry) const;
+  bool is_beside_live(uint32_t entry) const;
+  bool stands_in(const Copy& left, const Copy& gone) const;
+  void unmark_one_of(const Copy& earlier, const Copy& later);
 
   std::vector<PackObjects> packs_;
   std::vector<PackFooterEntry> entries_;
@@ -64,6 +76,7 @@ class Liveness {
   uint64_t multiplier_ = 1;
   int shift_ = 0;
   std::vector<uint32_t> repeated_;  // entries whose key an earlier one has
+  std::vector<bool> repeated_key_;  // of each entry: whether another one has its key
   uint64_t references_ = 0;
   uint64_t missing_ = 0;
 };

@@ -41,7 +41,7 @@ bool ObjectReader::plan(ObjectPart& part, size_t& spare, Reading& reading) {
   }
   Located located{.epoch = index_.epoch()};
   bool found = false;
-  index_.find(part.object, [&](const Place& place) {
+  each_place(part.object, [&](const Place& place) {
     auto dropped = dropped_.contains(place, located.epoch);
     located.place = place;
     return found = dropped && !*dropped;
@@ -53,6 +53,7 @@ bool ObjectReader::plan(ObjectPart& part, size_t& spare, Reading& reading) {
     if (spare == spare_buffers) return false;
     room = spare_buffer(spare++).first(part.object_bytes);
   }
+  came_to(located.place);
   reading = {.part = &part, .pack = std::move(*pack), .located = located, .room = room};
   return true;
 }

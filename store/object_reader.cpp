@@ -10,7 +10,8 @@
 namespace lyr::store {
 namespace {
 
-constexpr size_t located_max = 8192;  // a shard's entries; about 100 bytes each
+thread_local PackNumber last_pack = 0;  // see each_place()
+constexpr size_t located_max = 8192;    // a shard's entries; about 100 bytes each
 
 bool same_object(const FrameHeader& header, const ObjectId& object) {
   return std::memcmp(header.sha256, object.sha256.bytes.data(), sizeof header.sha256) == 0;
@@ -49,6 +50,18 @@ void ObjectReader::forget(const ObjectId& object) {
   part.located.erase(object);
 }
 
+void ObjectReader::came_to(const Place& place) { last_pack = place.pack; }
+
+void ObjectReader::each_place(const ObjectId& object,
+                              const std::function<bool(const Place&)>& each) {
+  PackNumber near = last_pack;
+  bool done = false;
+  auto in_near = [&](const Place& place) { return done = place.pack == near && each(place); };
+  index_.find(object, in_near);
+  if (done) return;
+  index_.find(object, [&](const Place& place) { return place.pack != near && each(place); });
+}
+
 Result<ObjectReader::Frame> ObjectReader::open_frame(const Place& place) {
   Frame frame;
   frame.pack = TRY(packs_.open(place.pack));
@@ -73,7 +86,7 @@ Result<> ObjectReader::read_frame(const Place& place, const ObjectId& object,
 std::optional<Located> ObjectReader::search(const ObjectId& object, uint64_t epoch,
                                             std::span<std::byte> whole, Error& damage) {
   std::optional<Located> located;
-  index_.find(object, [&](const Place& place) {
+  each_place(object, [&](const Place& place) {
     auto dropped = dropped_.contains(place, epoch);
     if (!dropped) damage = std::move(dropped).error();
     if (!dropped || *dropped) return false;
@@ -91,6 +104,7 @@ std::optional<Located> ObjectReader::search(const ObjectId& object, uint64_t epo
       return false;
     }
     bool compressed = header.codec != codec_none;
+    came_to(place);
     located = Located{
         .place = place, .bytes = header.raw_bytes, .compressed = compressed, .epoch = epoch};
     return true;
@@ -153,6 +167,7 @@ Result<size_t> ObjectReader::read_located(const ObjectId& object, const Located&
   if (located.compressed) return read_compressed(object, located, offset, data);
   auto pack = TRY(packs_.open(located.place.pack));
   TRY(pack->read_part(located.place.offset, offset, data));
+  came_to(located.place);
   return data.size();
 }
 

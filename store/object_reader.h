@@ -96,6 +96,10 @@ class ObjectReader {
   std::optional<Located> known(const ObjectId& object);
   void remember(const ObjectId& object, const Located& located);
   void forget(const ObjectId& object);
+  // Calls `each` for the places that the index has for it, until it returns true: first for those
+  // in the pack that this thread was in last, where the file's other pieces may be.
+  void each_place(const ObjectId& object, const std::function<bool(const Place&)>& each);
+  static void came_to(const Place& place);  // this thread
   // The first whole copy, read into `whole` (object_bytes_max bytes). `epoch`: the index's.
   std::optional<Located> search(const ObjectId& object, uint64_t epoch, std::span<std::byte> whole,
                                 Error& damage);

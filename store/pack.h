@@ -74,8 +74,9 @@ class PackWriter {
   // The frame's offset.
   Result<uint64_t> append(const ObjectId& object, std::span<const std::byte> data);
   // The same without a copy: `data` stays where it is until it has been flushed and these writes
-  // are finished.
-  Result<uint64_t> append_borrowed(const ObjectId& object, std::span<const std::byte> data);
+  // are finished. `flags`: the frame's.
+  Result<uint64_t> append_borrowed(const ObjectId& object, std::span<const std::byte> data,
+                                   uint16_t flags);
   // A frame as it is to be stored: `header` belongs to `stored`. Of `object` only its key is used.
   Result<uint64_t> append_frame(const ObjectId& object, const FrameHeader& header,
                                 std::span<const std::byte> stored);

@@ -48,7 +48,8 @@ void PackRewriter::compress(std::vector<Frame>& batch) const {
       auto shorter = compressor.compress(frame.stored);
       if (!shorter) continue;
       std::memcpy(frame.key.sha256.bytes.data(), frame.header.sha256, sizeof frame.header.sha256);
-      frame.header = make_frame_header(frame.key, codec_zstd, frame.header.raw_bytes, *shorter);
+      frame.header = make_frame_header(frame.key, codec_zstd, frame.header.raw_bytes, *shorter,
+                                       frame.header.flags);
       frame.stored.assign(shorter->begin(), shorter->end());
     }
   };

@@ -105,9 +105,9 @@ Result<uint64_t> PackWriter::append(const ObjectId& object, std::span<const std:
 }
 
 Result<uint64_t> PackWriter::append_borrowed(const ObjectId& object,
-                                             std::span<const std::byte> data) {
+                                             std::span<const std::byte> data, uint16_t flags) {
   auto bytes = static_cast<uint32_t>(data.size());
-  auto header = make_frame_header(object, codec_none, bytes, data);
+  auto header = make_frame_header(object, codec_none, bytes, data, flags);
   uint64_t offset = TRY(begin_frame(object, header));
   buffer_.borrow(data);
   TRY(end_frame());

@@ -14,13 +14,6 @@
 namespace lyr::store {
 namespace {
 
-// Bytes that zstd makes about half of.
-std::string text_of(size_t size, unsigned seed) {
-  std::string noise = content_of(size, seed);
-  for (char& byte : noise) byte = static_cast<char>('a' + (static_cast<uint8_t>(byte) & 15));
-  return noise;
-}
-
 class CollectTest : public StoreTest {
  protected:
   // Images of one layer each, that come in one import and so share a pack.

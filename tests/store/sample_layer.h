@@ -29,6 +29,13 @@ inline std::string content_of(size_t size, unsigned seed) {
   return content;
 }
 
+// Bytes that zstd makes about half of.
+inline std::string text_of(size_t size, unsigned seed) {
+  std::string noise = content_of(size, seed);
+  for (char& byte : noise) byte = static_cast<char>('a' + (static_cast<uint8_t>(byte) & 15));
+  return noise;
+}
+
 class SampleLayer {
  public:
   void file(std::string path, std::string content) {

@@ -16,8 +16,10 @@ constexpr unsigned rounds = 12;
 std::atomic<int> unlucky_reads = 0;
 
 // They share half of their content, so that each builds on what others brought and others remove.
+// Of a large file only a little is shared: that is written again.
 SampleLayer sample_of(unsigned number) {
   SampleLayer sample;
+  sample.file("large", content_of(900000, 1000 + number) + content_of(250000, 1000));
   for (unsigned i = 0; i < 8; ++i) {
     sample.file("shared" + std::to_string(i), content_of(2000 + 30000 * (i % 3), i));
     sample.file("own" + std::to_string(i), content_of(1500 + 20000 * (i % 4), 100 * number + i));
