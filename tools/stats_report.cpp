@@ -97,8 +97,9 @@ Rows store_rows(const StoreStats& stats) {
       "compressed to " + human_size(stats.cold.stored_bytes));
   row("Packs", grouped(stats.packs), stats.pack_disk_bytes, "on disk");
   row("  waste", "", stats.waste_bytes(),
-      fmt::format("headers and padding {}, dead or copies {} in {}", human_size(stats.overhead_bytes),
-                  human_size(stats.dead.stored_bytes), grouped(stats.dead.count)));
+      fmt::format("headers and padding {}, dead or copies {} in {}",
+                  human_size(stats.overhead_bytes), human_size(stats.dead.stored_bytes),
+                  grouped(stats.dead.count)));
   row("Metadata", "", stats.metadata_bytes(),
       fmt::format("recipes {}, trees {}, catalogue {}", human_size(stats.recipe_bytes),
                   human_size(stats.tree_bytes), human_size(stats.catalogue_bytes)));

@@ -59,8 +59,7 @@ class GuardTest : public StoreTest {
     StoreTest::SetUp();
     std::string content = text_of(3 << 20, 1);
     old_.file("f", content);
-    new_content_ =
-        text_of(1 << 20, 2) + content.substr(1000000, 250000) + text_of(1 << 20, 3);
+    new_content_ = text_of(1 << 20, 2) + content.substr(1000000, 250000) + text_of(1 << 20, 3);
     new_.file("f", new_content_);
     load(old_);
     old_pack_ = names_in("packs").front();
