@@ -76,7 +76,7 @@ class PackWriter {
   // The same without a copy: `data` stays where it is until it has been flushed and these writes
   // are finished. `flags`: the frame's.
   Result<uint64_t> append_borrowed(const ObjectId& object, std::span<const std::byte> data,
-                                   uint16_t flags);
+                                   uint16_t flags = 0);
   // A frame as it is to be stored: `header` belongs to `stored`. Of `object` only its key is used.
   Result<uint64_t> append_frame(const ObjectId& object, const FrameHeader& header,
                                 std::span<const std::byte> stored);

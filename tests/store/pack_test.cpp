@@ -82,7 +82,7 @@ TEST_F(PackTest, IsTheSameWithoutACopy) {
   PackWriter writer = must(PackWriter::create(packs_, writes));
   number_ = writer.number();
   for (size_t i = 0; i < sizes.size(); ++i) {
-    offsets_.push_back(must(writer.append_borrowed(objects_[i], contents_[i], 0)));
+    offsets_.push_back(must(writer.append_borrowed(objects_[i], contents_[i])));
   }
   bytes_ = must(writer.seal());
   EXPECT_EQ(offsets_, with_copies);
