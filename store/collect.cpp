@@ -235,12 +235,12 @@ Result<CollectReport> Collection::run() {
   liveness_ = TRY(Liveness::of_packs(state_.packs, *state_.catalog));
   leases_ = TRY(Leases::open(state_.directory));
   TRY(mark());
-  TRY(liveness_->unmark_duplicates(state_.objects->packs()));
+  liveness_->unmark_duplicates(state_.objects->packs());
   TRY(plan());
   if (!options_.dry_run) {
     TRY(lease());
     TRY(mark());
-    TRY(liveness_->unmark_duplicates(state_.objects->packs()));
+    liveness_->unmark_duplicates(state_.objects->packs());
     TRY(plan());
   }
   count();

@@ -85,8 +85,7 @@ Result<std::unique_ptr<Index>> Index::open(const Fd& directory) {
   auto locked = TRY(Locked::take(index->lock_));
   present = TRY(index->open_table());  // perhaps made by someone meanwhile
   if (present) {
-    // Whoever was about to replace it did not live to do it.
-    index->current_.table->set_superseded(false);
+    TRY(index->named_table());
     return index;
   }
   uint64_t seed = TRY(sys::random_u64());
@@ -109,10 +108,11 @@ Result<bool> Index::open_table() {
   return about(Result<bool>(std::unexpected(std::move(table).error())), file_name);
 }
 
-void Index::set_table(IndexTable table) {
+Index::Current Index::set_table(IndexTable table) {
   auto shared = std::make_shared<IndexTable>(std::move(table));
   std::unique_lock lock(mutex_);
   current_ = {.table = std::move(shared), .number = current_.number + 1};
+  return current_;
 }
 
 uint64_t Index::epoch() {
@@ -123,7 +123,8 @@ uint64_t Index::epoch() {
 Result<> Index::advance_epoch() {
   std::scoped_lock writing(writing_);
   auto locked = TRY(Locked::take(lock_));
-  table()->advance_epoch();
+  auto now = TRY(named_table());
+  now->advance_epoch();
   return {};
 }
 
@@ -135,12 +136,26 @@ Index::Current Index::current() {
   }
   if (!now.table->is_superseded()) return now;
   auto newer = IndexTable::open(directory_, file_name);
-  // On failure the old table serves on: it only misses what is new.
-  if (newer) {
-    set_table(std::move(*newer));
+  if (newer) return set_table(std::move(*newer));
+  // The old table serves on. It misses what is new, collections too: so whatever is remembered is
+  // of an epoch before this one.
+  std::unique_lock lock(mutex_);
+  ++current_.number;
+  return current_;
+}
+
+// Whoever holds the lock knows that nobody is about to replace the table: what says so was killed.
+Result<std::shared_ptr<IndexTable>> Index::named_table() {
+  std::shared_ptr<IndexTable> now;
+  {
     std::shared_lock lock(mutex_);
-    now = current_;
+    now = current_.table;
   }
+  if (!now->is_superseded()) return now;
+  auto named = IndexTable::open(directory_, file_name);
+  if (!named && named.error().code == ENOENT) return fail(EUCLEAN, file_name);
+  now = set_table(TRY(about(std::move(named), file_name))).table;
+  now->set_superseded(false);
   return now;
 }
 
@@ -172,7 +187,7 @@ void Index::remove_unfinished() {
 }
 
 Result<> Index::grow(size_t count, size_t packs) {
-  auto now = table();
+  auto now = TRY(named_table());
   IndexShape shape = now->shape();
   bool slots_do = slots_for(now->used() + count) <= shape.slots;
   if (slots_do && now->packs() + packs <= shape.packs_max) return {};
@@ -195,7 +210,7 @@ Result<> Index::add(std::span<const IndexEntry> entries, std::optional<uint64_t>
   std::scoped_lock writing(writing_);
   auto locked = TRY(Locked::take(lock_));
   TRY(grow(entries.size(), packs_in(entries)));
-  auto now = table();
+  auto now = TRY(named_table());
   if (!insert_all(*now, entries)) return fail(EUCLEAN, "index", file_name);
   if (sequence) now->set_sequence(*sequence);
   return {};
@@ -204,14 +219,14 @@ Result<> Index::add(std::span<const IndexEntry> entries, std::optional<uint64_t>
 Result<> Index::replace(std::span<const IndexEntry> entries, uint64_t sequence) {
   std::scoped_lock writing(writing_);
   auto locked = TRY(Locked::take(lock_));
-  auto now = table();
+  auto old = named_table();  // if it has not been damaged
   uint64_t seed = TRY(sys::random_u64());
   IndexShape shape{.slots = slots_for(entries.size() + entries.size() / 4),
                    .packs_max = packs_for(packs_in(entries))};
   auto fresh = TRY(about(IndexTable::make(directory_, new_name, shape, seed), file_name));
   if (!insert_all(fresh, entries)) return fail(EFBIG, "index", file_name);
   fresh.set_sequence(sequence);
-  return publish(std::move(fresh), now.get());
+  return publish(std::move(fresh), old ? old->get() : nullptr);
 }
 
 }  // namespace lyr::store

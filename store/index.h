@@ -36,8 +36,8 @@ class Index {
   uint64_t sequence();
   // Calls `each` for every place this key may have, until it returns true.
   void find(const ObjectId& object, const std::function<bool(const Place&)>& each);
-  // What was learnt of places before it changed is to be looked at again: packs are rewritten and
-  // their dead frames punched out only after it has.
+  // What was learnt of places before it changed is to be looked at again: dead frames are punched
+  // out only after it has.
   uint64_t epoch();
   Result<> advance_epoch();
   // Makes room for `count` more, so that add() cannot fail for want of disk space.
@@ -61,9 +61,10 @@ class Index {
   // The table as it is now: the newer file, when another process made one.
   Current current();
   std::shared_ptr<IndexTable> table() { return current().table; }
-  void set_table(IndexTable table);
+  Current set_table(IndexTable table);
   Result<bool> open_table();
   // writing_ and the file's lock held:
+  Result<std::shared_ptr<IndexTable>> named_table();  // EUCLEAN: it is gone, or damaged
   Result<> grow(size_t count, size_t packs);
   Result<> publish(IndexTable table, IndexTable* old);
 

@@ -42,7 +42,6 @@ Result<> Liveness::add(const Fd& packs, const Catalog& catalog, const PackRecord
 
 Result<> Liveness::build() {
   live_.assign(entries_.size(), 0);
-  repeated_key_.assign(entries_.size(), false);
   slots_.assign(std::bit_ceil(entries_.size() * 2 + 2), Slot{});
   shift_ = 64 - std::countr_zero(slots_.size());
   multiplier_ = TRY(sys::random_u64())
@@ -53,12 +52,9 @@ Result<> Liveness::build() {
     size_t at = place_of(entry.xxh3_low);
     for (; slots_[at].entry != 0; at = (at + 1) & (slots_.size() - 1)) {
       const PackFooterEntry& other = entries_[slots_[at].entry - 1];
-      bool equal = other.xxh3_low == entry.xxh3_low && other.xxh3_high == entry.xxh3_high;
-      if (equal) repeated_key_[slots_[at].entry - 1] = true;
-      repeated |= equal;
+      repeated |= other.xxh3_low == entry.xxh3_low && other.xxh3_high == entry.xxh3_high;
     }
     slots_[at] = {tag_of(entry.xxh3_high), i + 1};
-    repeated_key_[i] = repeated;
     if (repeated) repeated_.push_back(i);
   }
   return {};
@@ -112,73 +108,96 @@ const PackObjects& Liveness::pack_of(uint32_t entry) const {
   return *std::prev(after);
 }
 
-Result<Liveness::Copy> Liveness::copy_of(PackSet& packs, uint32_t entry) const {
-  Copy copy{.entry = entry};
-  copy.pack = TRY(packs.open(pack_of(entry).record.number));
-  copy.header = TRY(copy.pack->header(entries_[entry].offset));
-  return copy;
+// The marked frames with this one's key whose headers can be read, in their order.
+std::vector<Liveness::Copy> Liveness::copies_of(PackSet& packs, uint32_t entry) const {
+  std::vector<Copy> copies;
+  const PackFooterEntry& wanted = entries_[entry];
+  for (size_t at = place_of(wanted.xxh3_low); slots_[at].entry != 0;
+       at = (at + 1) & (slots_.size() - 1)) {
+    uint32_t index = slots_[at].entry - 1;
+    const PackFooterEntry& other = entries_[index];
+    bool equal_key = other.xxh3_low == wanted.xxh3_low && other.xxh3_high == wanted.xxh3_high;
+    if (!equal_key || live_[index] == 0) continue;
+    auto pack = packs.open(pack_of(index).record.number);
+    auto header = pack ? (*pack)->header(other.offset) : fail(EIO, "pack");
+    if (header) copies.push_back({.entry = index, .header = *header});
+  }
+  std::ranges::sort(copies, {}, &Copy::entry);
+  return copies;
 }
 
-// Whether one of its file's other pieces is needed: the nearest that is in no other place, on
-// either side. Between are at most those that were written beside it for the same reason.
+bool Liveness::is_whole(PackSet& packs, const Copy& copy) const {
+  auto pack = packs.open(pack_of(copy.entry).record.number);
+  std::vector<std::byte> raw(copy.header.raw_bytes);
+  return pack && (*pack)->read_object(entries_[copy.entry].offset, copy.header, raw);
+}
+
+// Whether the nearest frame of its pack that has no copy, on either side, is needed: most often one
+// of its file. Between are at most those that were written beside it for the same reason.
 bool Liveness::is_beside_live(uint32_t entry) const {
   const PackObjects& pack = pack_of(entry);
-  auto live_from = [&](uint32_t at, auto next, uint32_t end) {
+  auto is_live_from = [&](uint32_t at, uint32_t step, uint32_t end) {
     uint64_t passed = 0;
-    for (; at != end && passed < reuse_run_bytes_min; at = next(at)) {
-      if (!repeated_key_[at]) return live_[at] != 0;
-      passed += entries_[at].raw_bytes;
+    for (; at != end && passed < reuse_run_bytes_min; at += step) {
+      if (!has_copies_[at]) return live_[at] != 0;
+      passed += sizeof(FrameHeader) + entries_[at].raw_bytes;
     }
     return false;
   };
-  auto up = [](uint32_t at) { return at + 1; };
-  auto down = [](uint32_t at) { return at - 1; };
-  return live_from(entry, up, pack.first + pack.count) ||
-         live_from(entry, down, pack.first - 1);  // wraps to where `down` gets, too
+  constexpr uint32_t back = UINT32_MAX;  // one less, and before 0
+  return is_live_from(entry + 1, 1, pack.first + pack.count) ||
+         is_live_from(entry + back, back, pack.first + back);
 }
 
-// Whether `gone` can go because `left` is the same and whole.
-bool Liveness::stands_in(const Copy& left, const Copy& gone) const {
-  if (std::memcmp(left.header.sha256, gone.header.sha256, sizeof left.header.sha256) != 0) {
-    return false;
-  }
-  std::vector<std::byte> raw(left.header.raw_bytes);
-  return left.pack->read_object(entries_[left.entry].offset, left.header, raw).has_value();
-}
-
-// Of two copies of an object the later one goes. If one was written to lie beside others, both stay
-// where both lie beside what is needed; where neither does, it is the one that goes.
-void Liveness::unmark_one_of(const Copy& earlier, const Copy& later) {
-  bool earlier_goes = false;
-  if (earlier.is_beside() || later.is_beside()) {
-    bool earlier_needed = is_beside_live(earlier.entry);
-    bool later_needed = is_beside_live(later.entry);
-    if (earlier_needed && later_needed) return;
-    earlier_goes = earlier_needed != later_needed ? later_needed : !later.is_beside();
-  }
-  const Copy& gone = earlier_goes ? earlier : later;
-  const Copy& left = earlier_goes ? later : earlier;
+// Of copies of one object, the best first: one of them stays, and all that are needed where they
+// are.
+void Liveness::unmark_all_but_one(PackSet& packs, std::span<const Copy> copies) {
+  if (copies.size() < 2) return;
   // A copy that cannot be read takes no other's place.
-  if (stands_in(left, gone)) live_[gone.entry] = 0;
+  auto left = std::ranges::find_if(copies, [&](const Copy& copy) { return is_whole(packs, copy); });
+  if (left == copies.end()) return;
+  for (auto other = std::next(left); other != copies.end(); ++other) {
+    if (!other->needed) live_[other->entry] = 0;
+  }
 }
 
-Result<> Liveness::unmark_duplicates(PackSet& packs) {
-  for (uint32_t later : repeated_) {
-    if (live_[later] == 0) continue;
-    auto copy = copy_of(packs, later);
-    if (!copy) continue;
-    const PackFooterEntry& entry = entries_[later];
-    for (size_t at = place_of(entry.xxh3_low); slots_[at].entry != 0 && live_[later] != 0;
-         at = (at + 1) & (slots_.size() - 1)) {
-      uint32_t earlier = slots_[at].entry - 1;
-      const PackFooterEntry& other = entries_[earlier];
-      bool equal_key = other.xxh3_low == entry.xxh3_low && other.xxh3_high == entry.xxh3_high;
-      if (!equal_key || earlier >= later || live_[earlier] == 0) continue;
-      auto other_copy = copy_of(packs, earlier);
-      if (other_copy) unmark_one_of(*other_copy, *copy);
-    }
+// Of copies with one key. Those of different objects are made on purpose, and few.
+void Liveness::unmark_copies(PackSet& packs, std::span<Copy> copies) {
+  auto worse = [](const Copy& copy) { return std::pair(!copy.needed, copy.is_beside()); };
+  std::ranges::stable_sort(copies, {}, worse);
+  while (!copies.empty()) {
+    auto same = [&](const Copy& copy) {
+      return std::ranges::equal(copy.header.sha256, copies.front().header.sha256);
+    };
+    auto others = std::ranges::stable_partition(copies, same);
+    auto count = copies.size() - others.size();
+    unmark_all_but_one(packs, copies.first(count));
+    copies = copies.subspan(count);
   }
-  return {};
+}
+
+void Liveness::unmark_duplicates(PackSet& packs) {
+  packs.clear();  // an import of this process may have opened some before it wrote them whole
+  std::vector<bool> seen(entries_.size());
+  has_copies_.assign(entries_.size(), false);
+  std::vector<uint32_t> beside;  // one of each object of which a copy lies beside others
+  for (uint32_t entry : repeated_) {
+    if (live_[entry] == 0 || seen[entry]) continue;
+    auto copies = copies_of(packs, entry);
+    seen[entry] = true;
+    for (const Copy& copy : copies) seen[copy.entry] = true;
+    if (std::ranges::none_of(copies, &Copy::is_beside)) {
+      unmark_copies(packs, copies);
+      continue;
+    }
+    for (const Copy& copy : copies) has_copies_[copy.entry] = copies.size() > 1;
+    beside.push_back(entry);
+  }
+  for (uint32_t entry : beside) {
+    auto copies = copies_of(packs, entry);
+    for (Copy& copy : copies) copy.needed = is_beside_live(copy.entry);
+    unmark_copies(packs, copies);
+  }
 }
 
 }  // namespace lyr::store

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -34,7 +33,7 @@ class Liveness {
   // Of several copies of one object all but one that can be read are unmarked. Where one of them
   // was written to lie beside others of its file (frame_beside), more stay: each that lies beside
   // what is marked.
-  Result<> unmark_duplicates(PackSet& packs);
+  void unmark_duplicates(PackSet& packs);
 
   std::span<const PackObjects> packs() const { return packs_; }
   // The pack's objects in the order of their offsets.
@@ -60,14 +59,15 @@ class Liveness {
   const PackObjects& pack_of(uint32_t entry) const;
   struct Copy {
     uint32_t entry = 0;
-    std::shared_ptr<const PackReader> pack;
     FrameHeader header{};
+    bool needed = false;  // where it is, whatever others there are
     bool is_beside() const { return (header.flags & frame_beside) != 0; }
   };
-  Result<Copy> copy_of(PackSet& packs, uint32_t entry) const;
+  std::vector<Copy> copies_of(PackSet& packs, uint32_t entry) const;
+  bool is_whole(PackSet& packs, const Copy& copy) const;
   bool is_beside_live(uint32_t entry) const;
-  bool stands_in(const Copy& left, const Copy& gone) const;
-  void unmark_one_of(const Copy& earlier, const Copy& later);
+  void unmark_copies(PackSet& packs, std::span<Copy> copies);
+  void unmark_all_but_one(PackSet& packs, std::span<const Copy> copies);
 
   std::vector<PackObjects> packs_;
   std::vector<PackFooterEntry> entries_;
@@ -76,7 +76,8 @@ class Liveness {
   uint64_t multiplier_ = 1;
   int shift_ = 0;
   std::vector<uint32_t> repeated_;  // entries whose key an earlier one has
-  std::vector<bool> repeated_key_;  // of each entry: whether another one has its key
+  // Of each entry: whether others hold its object, one of them so as to lie beside others.
+  std::vector<bool> has_copies_;
   uint64_t references_ = 0;
   uint64_t missing_ = 0;
 };

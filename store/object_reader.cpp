@@ -162,12 +162,12 @@ Result<size_t> ObjectReader::read_compressed(const ObjectId& object, const Locat
 
 Result<size_t> ObjectReader::read_located(const ObjectId& object, const Located& located,
                                           uint64_t offset, std::span<std::byte> data) {
+  came_to(located.place);
   if (offset >= located.bytes) return size_t{0};
   data = data.first(std::min<uint64_t>(data.size(), located.bytes - offset));
   if (located.compressed) return read_compressed(object, located, offset, data);
   auto pack = TRY(packs_.open(located.place.pack));
   TRY(pack->read_part(located.place.offset, offset, data));
-  came_to(located.place);
   return data.size();
 }
 

@@ -153,6 +153,26 @@ TEST_F(IndexTest, AReplacementThatWasKilledIsMadeUpFor) {
   EXPECT_TRUE(finds_all(*reading, entries));
 }
 
+// Whoever cannot open the table that took the place of his own does not hear of collections: he
+// goes on without remembering anything, and collects nothing.
+TEST_F(IndexTest, WithoutTheNewTableNothingIsRemembered) {
+  auto entries = entries_of(0, 100);
+  auto index = must(Index::open(directory_));
+  must(index->add(entries, 1));
+  must(must(Index::open(directory_))->replace(entries, 2));
+  must(sys::rename_at(directory_, "index.tbl", directory_, "elsewhere"));
+  EXPECT_TRUE(finds_all(*index, entries));
+  EXPECT_NE(index->epoch(), index->epoch());
+  auto advanced = index->advance_epoch();
+  ASSERT_FALSE(advanced);
+  EXPECT_EQ(advanced.error().code, EUCLEAN);
+  must(sys::rename_at(directory_, "elsewhere", directory_, "index.tbl"));
+  uint64_t epoch = index->epoch();
+  EXPECT_EQ(index->epoch(), epoch);
+  must(index->advance_epoch());
+  EXPECT_NE(index->epoch(), epoch);
+}
+
 TEST_F(IndexTest, HoldsAMillionObjectsInFortyMegabytes) {
   auto entries = entries_of(1, 1000000, 3000);
   auto index = must(Index::open(directory_));

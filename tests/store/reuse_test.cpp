@@ -59,8 +59,11 @@ class GuardTest : public StoreTest {
     StoreTest::SetUp();
     std::string content = text_of(3 << 20, 1);
     old_.file("f", content);
+    twin_.file("twin", content);
     new_content_ = text_of(1 << 20, 2) + content.substr(1000000, 250000) + text_of(1 << 20, 3);
     new_.file("f", new_content_);
+  }
+  void load_both() {
     load(old_);
     old_pack_ = names_in("packs").front();
     load(new_);
@@ -100,12 +103,14 @@ class GuardTest : public StoreTest {
   }
 
   SampleLayer old_;
+  SampleLayer twin_;  // the same content
   SampleLayer new_;
   std::string new_content_;
   std::string old_pack_;
 };
 
 TEST_F(GuardTest, WritesAFewPiecesAgain) {
+  load_both();
   EXPECT_GT(copies(), 0u);
   EXPECT_LT(copies(), 5u);
   check_exact(old_);
@@ -113,6 +118,7 @@ TEST_F(GuardTest, WritesAFewPiecesAgain) {
 }
 
 TEST_F(GuardTest, AnImageIsReadFromItsOwnPack) {
+  load_both();
   auto by_tar = [&](Store& store) {
     auto ignore = [](std::span<const std::byte>) -> Result<> { return {}; };
     return store.write_layer_tar(new_.diff_id(), ignore).has_value();
@@ -128,6 +134,7 @@ TEST_F(GuardTest, AnImageIsReadFromItsOwnPack) {
 }
 
 TEST_F(GuardTest, CopiesStayWhileBothAreNeeded) {
+  load_both();
   size_t before = copies();
   CollectReport report = must(store().collect({}));
   EXPECT_EQ(report.dead_objects, 0u);
@@ -139,7 +146,28 @@ TEST_F(GuardTest, CopiesStayWhileBothAreNeeded) {
   check_exact(new_);
 }
 
+// Two imports side by side both bring the file: one pack goes, the other stays as it is.
+TEST_F(GuardTest, CopiesStayThoughAllElseWasBroughtTwice) {
+  std::vector<Import> imports;
+  for (const SampleLayer* sample : {&old_, &twin_}) {
+    imports.push_back(must(store().begin_import()));
+    LayerImport layer = must(imports.back().begin_layer());
+    sample->feed(layer);
+    must(layer.finish(sample->record()));
+  }
+  ImageRecord images[] = {image_of({old_.diff_id()}), image_of({twin_.diff_id()})};
+  for (size_t i = 0; i < 2; ++i) must(imports[i].commit(std::span(&images[i], 1), {}));
+  imports.clear();
+  load(new_);
+  CollectReport report = must(store().collect({}));
+  EXPECT_EQ(report.packs_removed, 1u);
+  EXPECT_EQ(report.packs_punched, 0u);
+  EXPECT_GT(copies(), 0u);
+  for (const SampleLayer* sample : {&old_, &twin_, &new_}) check_exact(*sample);
+}
+
 TEST_F(GuardTest, ACopyGoesWithTheImageItWasWrittenFor) {
+  load_both();
   must(store().remove_image(id_of(new_)));
   must(store().collect({}));
   EXPECT_EQ(names_in("packs"), std::vector<std::string>{old_pack_});
@@ -150,6 +178,7 @@ TEST_F(GuardTest, ACopyGoesWithTheImageItWasWrittenFor) {
 }
 
 TEST_F(GuardTest, TheFirstCopyGoesWithTheImageItCameWith) {
+  load_both();
   must(store().remove_image(id_of(old_)));
   must(store().collect({}));
   EXPECT_EQ(names_in("packs").size(), 1u);
@@ -158,6 +187,7 @@ TEST_F(GuardTest, TheFirstCopyGoesWithTheImageItCameWith) {
 }
 
 TEST_F(GuardTest, AnotherVersionOfAFileIsSharedAsEver) {
+  load_both();
   SampleLayer next;
   std::string content = new_content_;
   content[100000] ^= 1;
