@@ -39,12 +39,17 @@ def write_tar(path, members):
             out.addfile(entry, io.BytesIO(data))
 
 
-def write_archive(path, kind, layer, config):
+def config_of(layer):
+    return as_json({"architecture": "amd64", "os": "linux", "config": {},
+                    "rootfs": {"type": "layers", "diff_ids": ["sha256:" + digest_of(layer)]}})
+
+
+def write_archive(path, kind, layer, config, name=NAME):
     """As `docker save` writes it; with compressed layers as an OCI archive, too, as podman does."""
     names = {data: f"blobs/sha256/{digest_of(data)}" for data in (config, layer)}
     members = {name: data for data, name in names.items()}
     members["manifest.json"] = as_json(
-        [{"Config": names[config], "RepoTags": [NAME], "Layers": [names[layer]]}])
+        [{"Config": names[config], "RepoTags": [name], "Layers": [names[layer]]}])
     if kind != "plain":
         prefix = "application/vnd.oci.image."
 
@@ -57,7 +62,7 @@ def write_archive(path, kind, layer, config):
                             "layers": [described(layer, f"layer.v1.tar+{kind}")]})
         members[f"blobs/sha256/{digest_of(manifest)}"] = manifest
         named = described(manifest, "manifest.v1+json")
-        named["annotations"] = {"org.opencontainers.image.ref.name": NAME}
+        named["annotations"] = {"org.opencontainers.image.ref.name": name}
         members["index.json"] = as_json({"schemaVersion": 2, "manifests": [named]})
         members["oci-layout"] = as_json({"imageLayoutVersion": "1.0.0"})
     write_tar(path, members)
@@ -75,9 +80,7 @@ def make(place, kinds):
     overlay.unmount()
     shutil.rmtree(os.path.join(directory, "root"))
     with open(tar, "rb") as file:
-        diff_id = "sha256:" + digest_of(file.read())
-    config = as_json({"architecture": "amd64", "os": "linux", "config": {},
-                      "rootfs": {"type": "layers", "diff_ids": [diff_id]}})
+        config = config_of(file.read())
     archives = {}
     for kind in kinds:
         compress = COMPRESSORS[kind]

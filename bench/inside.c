@@ -3,7 +3,7 @@
 // counted. Prints a line `NAME MILLISECONDS` for each piece of work; static, as images vary.
 //
 //   inside find DIR | stat DIR | du DIR | first DIR | read DIR | write FILE | seq FILE |
-//          rread FILE | rwrite FILE | untar TAR DIR | rm DIR | chmod DIR | rmlow DIR |
+//          rread FILE | rwrite FILE | byte FILE | untar TAR DIR | rm DIR | chmod DIR | rmlow DIR |
 //          shell NAME RUNS COMMAND ...   in the order given; RUNS come before the one that is timed
 #include <fcntl.h>
 #include <ftw.h>
@@ -129,13 +129,16 @@ static void random_blocks(int file, int writing) {
 static int on_large(const char* work, const char* path) {
   int writing = strcmp(work, "write") == 0;
   int at_random = strcmp(work, "rread") == 0 || strcmp(work, "rwrite") == 0;
-  if (!writing && !at_random && strcmp(work, "seq") != 0) return 0;
+  int one_byte = strcmp(work, "byte") == 0;
+  if (!writing && !at_random && !one_byte && strcmp(work, "seq") != 0) return 0;
   int file = open(path, writing ? O_RDWR | O_CREAT : O_RDWR, 0644);
   if (file < 0) die(path);
   if (writing) {
     write_large(file);
   } else if (at_random) {
     random_blocks(file, work[1] == 'w');
+  } else if (one_byte) {
+    if (pwrite(file, buffer, 1, LARGE_BYTES / 2) != 1) die("pwrite");
   } else {
     read_large(file);
   }

@@ -9,6 +9,7 @@ import sys
 import time
 
 import imports
+import large
 import peers
 import roots
 import table
@@ -35,6 +36,7 @@ ROWS = [  # key, label, unit, what is done
     ("rm", "rm -rf", "new", "of what untar made"),
     ("chmod", "chmod -R", "image's", "of the image's python library"),
     ("rmlow", "rm -rf", "image's", "of the image's python library"),
+    ("byte", "one byte", "256 MiB", "written into a file of an image, which is copied up for it"),
     *toolbox.ROWS,
 ]
 INSIDE_ROWS = ("find", "stat", "du", "first", "read", "write", "seq", "rread", "rwrite", "untar",
@@ -129,10 +131,12 @@ class Bench:
         if self.inside_keys:
             self.rounds("inside", lambda peer: None, lambda peer: self.printed(
                 peer, peer.inside_argv, peer.inside_done, self.inside_work(), self.inside_keys))
+        if "byte" in self.keys:
+            self.rounds("byte", lambda peer: None, lambda peer: self.printed_kept(
+                peer, large.IMAGE, ["byte", "/large"], ["byte"]))
         if self.toolbox_keys:
-            self.rounds("toolbox", lambda peer: None, lambda peer: self.printed(
-                peer, peer.toolbox_argv, peer.toolbox_done, toolbox.work(self.toolbox_keys),
-                self.toolbox_keys))
+            self.rounds("toolbox", lambda peer: None, lambda peer: self.printed_kept(
+                peer, toolbox.IMAGE, toolbox.work(self.toolbox_keys), self.toolbox_keys))
 
     def inside_work(self):
         library, large = [f"/{SHARED[1]}"], ["/root/large"]
@@ -142,6 +146,10 @@ class Bench:
                      "untar": [f"{peers.BENCH_DIR}/tree.tar", WORK_DIR], "rm": [WORK_DIR],
                      "chmod": library, "rmlow": library}
         return [word for key in self.inside_keys for word in (key, *arguments[key])]
+
+    def printed_kept(self, peer, image, work, keys):
+        return self.printed(peer, lambda words: peer.kept_argv(image, words),
+                            lambda: peer.kept_done(image), work, keys)
 
     def printed(self, peer, argv_of, done, work, keys):
         """The times that a container of the peer's prints."""
@@ -183,6 +191,8 @@ class Bench:
         if self.import_keys:
             self.say("making archives")
             self.archives = imports.make(self.place, self.import_keys)
+        if "byte" in self.keys:
+            large.make(self.place)
         wanted = [kind for kind in PEERS if kind is peers.Lyr or self.is_wanted(kind)]
         try:
             for kind in wanted:

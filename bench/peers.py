@@ -28,6 +28,7 @@ class Place:
     def __init__(self, directory, images, lyr, user):
         self.dir, self.images, self.lyr, self.user = directory, images, lyr, user
         self.loaded = ["busybox", "python"]  # images that peers have loaded when rows are run
+        self.made = {}  # archives of images that are made for this run, by name
         self.cgroup = os.path.basename(directory)
         self.shown = os.path.join(directory, "shown")
         self.env = dict(os.environ)
@@ -37,7 +38,7 @@ class Place:
                         "XDG_RUNTIME_DIR": f"/run/user/{user.pw_uid}"}
 
     def tar(self, image):
-        return os.path.join(self.images, image + ".tar")
+        return self.made.get(image) or os.path.join(self.images, image + ".tar")
 
     def manifest(self, image):
         with tarfile.open(self.tar(image)) as tar:
@@ -116,10 +117,11 @@ class Peer:
     def inside_done(self):
         pass
 
-    def toolbox_argv(self, work):
+    def kept_argv(self, image, work):
+        """As for inside, in a container that is not to be gone when it ends."""
         return None
 
-    def toolbox_done(self):
+    def kept_done(self, image):
         pass
 
     def env(self):
@@ -157,11 +159,11 @@ class Engine(Peer):
     def inside_flags(self):
         return ["-v", f"{self.place.shown}:{BENCH_DIR}:ro", "--entrypoint", f"{BENCH_DIR}/inside"]
 
-    def toolbox_argv(self, work):
+    def kept_argv(self, image, work):
         flags = [*self.inside_flags(), "--name", CONTAINER]
-        return [*self.run_argv("toolbox", *flags, ends=()), *work]
+        return [*self.run_argv(image, *flags, ends=()), *work]
 
-    def toolbox_done(self):
+    def kept_done(self, image):
         self.run([*self.command(), "rm", "-f", CONTAINER])
 
 

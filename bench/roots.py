@@ -82,6 +82,8 @@ class KernelOverlay(Peer):
         overlay.mount()
         shown = overlay.root + BENCH_DIR
         os.mkdir(shown)
+        for name in ("dev", "proc"):
+            os.makedirs(f"{overlay.root}/{name}", exist_ok=True)
         self.place.run(["mount", "--bind", self.place.shown, shown])
         self.place.run(["mount", "--rbind", "/dev", overlay.root + "/dev"])
         self.place.run(["mount", "-t", "proc", "proc", overlay.root + "/proc"])
@@ -93,11 +95,11 @@ class KernelOverlay(Peer):
     def inside_done(self):
         self.overlays["python"].unmount()
 
-    def toolbox_argv(self, work):
-        return self.argv("toolbox", work)
+    def kept_argv(self, image, work):
+        return self.argv(image, work)
 
-    def toolbox_done(self):
-        self.overlays["toolbox"].unmount()
+    def kept_done(self, image):
+        self.overlays[image].unmount()
 
 
 class Runtime(Peer):
