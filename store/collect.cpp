@@ -143,6 +143,7 @@ Result<> Collection::remove_and_punch(const std::vector<Planned>& packs) {
     }
   }
   if (packs.empty()) return {};
+  TRY(state_.index->advance_epoch());  // whoever could not tell the readers must not begin
   TRY(state_.catalog->change_packs(change));
   TRY(state_.index->advance_epoch());  // before what readers remember is no more
   for (const PackNumber& number : change.removed) {

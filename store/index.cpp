@@ -219,7 +219,9 @@ Result<> Index::add(std::span<const IndexEntry> entries, std::optional<uint64_t>
 Result<> Index::replace(std::span<const IndexEntry> entries, uint64_t sequence) {
   std::scoped_lock writing(writing_);
   auto locked = TRY(Locked::take(lock_));
-  auto old = named_table();  // if it has not been damaged
+  auto old = named_table();
+  // Only what is damaged is replaced unseen: whoever has another one mapped must be told.
+  if (!old && old.error().code != EUCLEAN) return std::unexpected(std::move(old).error());
   uint64_t seed = TRY(sys::random_u64());
   IndexShape shape{.slots = slots_for(entries.size() + entries.size() / 4),
                    .packs_max = packs_for(packs_in(entries))};

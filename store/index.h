@@ -55,7 +55,7 @@ class Index {
 
   struct Current {
     std::shared_ptr<IndexTable> table;
-    uint64_t number = 0;  // how many were opened before it
+    uint64_t number = 0;  // greater after each change, and each that could not be followed
   };
 
   // The table as it is now: the newer file, when another process made one.

@@ -152,7 +152,7 @@ bool Liveness::is_beside_live(uint32_t entry) const {
 // Of copies of one object, the best first: one of them stays, and all that are needed where they
 // are.
 void Liveness::unmark_all_but_one(PackSet& packs, std::span<const Copy> copies) {
-  if (copies.size() < 2) return;
+  if (copies.size() < 2 || copies.back().needed) return;
   // A copy that cannot be read takes no other's place.
   auto left = std::ranges::find_if(copies, [&](const Copy& copy) { return is_whole(packs, copy); });
   if (left == copies.end()) return;

@@ -76,7 +76,7 @@ class Liveness {
   uint64_t multiplier_ = 1;
   int shift_ = 0;
   std::vector<uint32_t> repeated_;  // entries whose key an earlier one has
-  // Of each entry: whether others hold its object, one of them so as to lie beside others.
+  // Of each entry: whether others have its key, one of them so as to lie beside others.
   std::vector<bool> has_copies_;
   uint64_t references_ = 0;
   uint64_t missing_ = 0;

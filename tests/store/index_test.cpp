@@ -173,6 +173,23 @@ TEST_F(IndexTest, WithoutTheNewTableNothingIsRemembered) {
   EXPECT_NE(index->epoch(), epoch);
 }
 
+// Others have that table mapped, and would not learn of the one in its place.
+TEST_F(IndexTest, ATableThatCannotBeOpenedIsNotReplaced) {
+  auto entries = entries_of(0, 100);
+  auto index = must(Index::open(directory_));
+  must(must(Index::open(directory_))->replace(entries, 2));  // the one it has mapped is superseded
+  auto refuse = [](const TracedCall& call) -> Decision {
+    bool here = call.number == SYS_openat && call.text(call.arguments[1]) == "index.tbl";
+    return {.kind = here ? Decision::Kind::refuse : Decision::Kind::let, .code = EMFILE};
+  };
+  auto replace = [&] {
+    auto replaced = index->replace(entries, 3);
+    return !replaced && replaced.error().code == EMFILE ? 0 : 1;
+  };
+  EXPECT_EQ(run_traced(replace, {.before = refuse}).status, 0);
+  EXPECT_EQ(must(Index::open(directory_))->sequence(), 2u);
+}
+
 TEST_F(IndexTest, HoldsAMillionObjectsInFortyMegabytes) {
   auto entries = entries_of(1, 1000000, 3000);
   auto index = must(Index::open(directory_));
