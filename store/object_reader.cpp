@@ -88,8 +88,11 @@ std::optional<Located> ObjectReader::search(const ObjectId& object, uint64_t epo
   std::optional<Located> located;
   each_place(object, [&](const Place& place) {
     auto dropped = dropped_.contains(place, epoch);
-    if (!dropped) damage = std::move(dropped).error();
-    if (!dropped || *dropped) return false;
+    if (!dropped) {
+      damage = std::move(dropped).error();
+      return false;
+    }
+    if (*dropped) return false;
     auto frame = open_frame(place);
     if (!frame) {
       // A pack that is gone: the entry is stale.
