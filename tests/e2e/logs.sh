@@ -12,7 +12,7 @@ prints "out 4" eval 'lyr logs --tail 2 l 2>/dev/null'
 matches "$(lyr logs -t l 2>/dev/null | head -n 1)" '^20[0-9-]+T[0-9:.]+Z out 1$'
 now=$(date -u +%Y-%m-%dT%H:%M:%S.%NZ)
 prints "" eval 'lyr logs --tail 0 l 2>/dev/null'
-lyr logs -f --tail 1 l >followed 2>/dev/null &
+lyr logs -f --tail 2 l >followed 2>/dev/null &
 following=$!
 wait_for grep -q "out 4" followed
 touch_last l /go
