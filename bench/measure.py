@@ -139,10 +139,10 @@ class Bench:
                 peer, toolbox.IMAGE, toolbox.work(self.toolbox_keys), self.toolbox_keys))
 
     def inside_work(self):
-        library, large = [f"/{SHARED[1]}"], ["/root/large"]
+        library, file = [f"/{SHARED[1]}"], ["/root/large"]
         arguments = {"find": ["/"], "stat": ["/usr/share"], "first": library, "read": library,
                      "du": ["/"],
-                     "write": large, "seq": large, "rread": large, "rwrite": large,
+                     "write": file, "seq": file, "rread": file, "rwrite": file,
                      "untar": [f"{peers.BENCH_DIR}/tree.tar", WORK_DIR], "rm": [WORK_DIR],
                      "chmod": library, "rmlow": library}
         return [word for key in self.inside_keys for word in (key, *arguments[key])]

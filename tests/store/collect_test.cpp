@@ -14,6 +14,14 @@
 namespace lyr::store {
 namespace {
 
+// A file that others with `shared` have, too, and a larger one of its own.
+SampleLayer sharing(unsigned shared, unsigned own) {
+  SampleLayer sample;
+  sample.file("shared", content_of(900000, shared));
+  sample.file("own", content_of(3 << 20, own));
+  return sample;
+}
+
 class CollectTest : public StoreTest {
  protected:
   // Images of one layer each, that come in one import and so share a pack.
@@ -229,12 +237,8 @@ TEST_F(CollectTest, OneOfTwoCopiesGoes) {
 // chance decides, so several are tried.
 TEST_F(CollectTest, AReaderForgetsACopyThatIsPunchedOut) {
   for (unsigned seed = 10; seed < 70; seed += 10) {
-    SampleLayer one;
-    one.file("shared", content_of(900000, seed));
-    one.file("own", content_of(3 << 20, seed + 1));
-    SampleLayer two;
-    two.file("shared", content_of(900000, seed));
-    two.file("own", content_of(3 << 20, seed + 2));
+    SampleLayer one = sharing(seed, seed + 1);
+    SampleLayer two = sharing(seed, seed + 2);
     load_unseen({&one, &two});
     EXPECT_EQ(tar_of(one.diff_id()), one.tar());
     EXPECT_EQ(tar_of(two.diff_id()), two.tar());
@@ -249,12 +253,8 @@ TEST_F(CollectTest, AReaderForgetsACopyThatIsPunchedOut) {
 // a reader that finds it just then must not remember it.
 TEST_F(CollectTest, ACopyIsNotRememberedThatIsAboutToBePunchedOut) {
   for (unsigned seed = 10; seed < 70; seed += 10) {
-    SampleLayer one;
-    one.file("shared", content_of(900000, seed));
-    one.file("own", content_of(3 << 20, seed + 1));
-    SampleLayer two;
-    two.file("shared", content_of(900000, seed));
-    two.file("own", content_of(3 << 20, seed + 2));
+    SampleLayer one = sharing(seed, seed + 1);
+    SampleLayer two = sharing(seed, seed + 2);
     load_unseen({&one, &two});
     unsigned punched = 0;
     bool in_batches = seed % 20 == 0;
