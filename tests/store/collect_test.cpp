@@ -36,20 +36,6 @@ class CollectTest : public StoreTest {
     }
     must(import.commit(images, {}));
   }
-  // Each in an import of its own, side by side: they do not see what the other one writes.
-  void load_unseen(const std::vector<const SampleLayer*>& samples) {
-    std::vector<Import> imports;
-    for (const SampleLayer* sample : samples) {
-      imports.push_back(must(store().begin_import()));
-      LayerImport layer = must(imports.back().begin_layer());
-      sample->feed(layer);
-      must(layer.finish(sample->record()));
-    }
-    for (size_t i = 0; i < samples.size(); ++i) {
-      ImageRecord image = image_of({samples[i]->diff_id()});
-      must(imports[i].commit(std::span(&image, 1), {}));
-    }
-  }
   // The file /shared, read at once.
   std::string shared_of(const SampleLayer& sample) {
     Tree tree = must(store().open_image_tree(image_of({sample.diff_id()}).chain_id));

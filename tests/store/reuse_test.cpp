@@ -148,16 +148,7 @@ TEST_F(GuardTest, CopiesStayWhileBothAreNeeded) {
 
 // Two imports side by side both bring the file: one pack goes, the other stays as it is.
 TEST_F(GuardTest, CopiesStayThoughAllElseWasBroughtTwice) {
-  std::vector<Import> imports;
-  for (const SampleLayer* sample : {&old_, &twin_}) {
-    imports.push_back(must(store().begin_import()));
-    LayerImport layer = must(imports.back().begin_layer());
-    sample->feed(layer);
-    must(layer.finish(sample->record()));
-  }
-  ImageRecord images[] = {image_of({old_.diff_id()}), image_of({twin_.diff_id()})};
-  for (size_t i = 0; i < 2; ++i) must(imports[i].commit(std::span(&images[i], 1), {}));
-  imports.clear();
+  load_unseen({&old_, &twin_});
   load(new_);
   CollectReport report = must(store().collect({}));
   EXPECT_EQ(report.packs_removed, 1u);

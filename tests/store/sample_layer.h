@@ -167,6 +167,20 @@ class StoreTest : public testing::Test {
     must(import.commit(std::span(&image, 1), {}));
     return sample.diff_id();
   }
+  // Each in an import of its own, side by side: they do not see what the other one writes.
+  void load_unseen(const std::vector<const SampleLayer*>& samples) {
+    std::vector<Import> imports;
+    for (const SampleLayer* sample : samples) {
+      imports.push_back(must(store().begin_import()));
+      LayerImport layer = must(imports.back().begin_layer());
+      sample->feed(layer);
+      must(layer.finish(sample->record()));
+    }
+    for (size_t i = 0; i < samples.size(); ++i) {
+      ImageRecord image = image_of({samples[i]->diff_id()});
+      must(imports[i].commit(std::span(&image, 1), {}));
+    }
+  }
   // The image that load() made of it goes, and then its space.
   void unload(const SampleLayer& sample) {
     must(store().remove_image(image_of({sample.diff_id()}).id));
