@@ -10,13 +10,10 @@
 #include <cstdio>
 #include <ctime>
 
+#include "base/sys_call.h"
+
 namespace lyr::sys {
 namespace {
-
-Result<> check(int result, const char* call) {
-  if (result == -1) return fail_errno(call);
-  return {};
-}
 
 int64_t clock_ns(clockid_t clock) {
   struct timespec time{};

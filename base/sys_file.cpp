@@ -15,6 +15,8 @@
 #include <array>
 #include <cstdio>
 
+#include "base/sys_call.h"
+
 namespace lyr::sys {
 namespace {
 
@@ -25,19 +27,9 @@ auto retry(Call call) {
   return result;
 }
 
-Result<> check(long result, const char* call) {
-  if (result == -1) return fail_errno(call);
-  return {};
-}
-
 Result<size_t> count(ssize_t result, const char* call) {
   if (result == -1) return fail_errno(call);
   return static_cast<size_t>(result);
-}
-
-Result<Fd> descriptor(int result, const char* call) {
-  if (result == -1) return fail_errno(call);
-  return Fd(result);
 }
 
 Result<Fd> open_resolved(const Fd& dir, const char* path, int flags, mode_t mode,
@@ -50,7 +42,7 @@ Result<Fd> open_resolved(const Fd& dir, const char* path, int flags, mode_t mode
   for (int tries = 0;; ++tries) {
     long result = retry([&] { return ::syscall(SYS_openat2, dir.get(), path, &how, sizeof how); });
     if (result == -1 && errno == EAGAIN && tries < 64) continue;
-    return descriptor(static_cast<int>(result), "openat2");
+    return descriptor(result, "openat2");
   }
 }
 

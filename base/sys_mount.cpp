@@ -5,18 +5,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/sys_call.h"
+
 namespace lyr::sys {
 namespace {
-
-Result<> check(long result, const char* call) {
-  if (result == -1) return fail_errno(call);
-  return {};
-}
-
-Result<Fd> descriptor(long result, const char* call) {
-  if (result == -1) return fail_errno(call);
-  return Fd(static_cast<int>(result));
-}
 
 Result<> set_attributes(const Fd& mount, unsigned flags, struct mount_attr attributes) {
   return check(::syscall(SYS_mount_setattr, mount.get(), "", flags | AT_EMPTY_PATH, &attributes,

@@ -21,20 +21,11 @@
 #include <csignal>
 #include <ctime>
 
+#include "base/sys_call.h"
 #include "base/sys_file.h"
 
 namespace lyr::sys {
 namespace {
-
-Result<> check(long result, const char* call) {
-  if (result == -1) return fail_errno(call);
-  return {};
-}
-
-Result<Fd> descriptor(long result, const char* call) {
-  if (result == -1) return fail_errno(call);
-  return Fd(static_cast<int>(result));
-}
 
 Result<std::optional<Ending>> wait_for(idtype_t type, id_t id, int options) {
   siginfo_t info{};

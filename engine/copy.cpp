@@ -19,7 +19,6 @@
 namespace lyr::engine {
 namespace {
 
-constexpr int server_end_ms = 10000;
 constexpr size_t complaint_bytes_max = 8192;  // less than a pipe holds
 
 // What is done inside: given "/", and the stream as standard input or output.
@@ -75,7 +74,7 @@ Result<> work_in_stopped(Engine::State& state, const ContainerInfo& info, const 
     return outcome_of(ending, complaints);
   };
   auto done = work();
-  server.finish(server_end_ms);
+  server.finish(UnionServer::end_ms);
   static_cast<void>(sandbox::remove_cgroup(spec));
   end_start(directory);
   return done;

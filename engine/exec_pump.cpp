@@ -12,7 +12,7 @@
 namespace lyr::engine {
 namespace {
 
-constexpr size_t read_bytes = 32 << 10;
+constexpr size_t pump_bytes = 32 << 10;
 constexpr size_t pending_bytes_max = 256 << 10;
 
 void fit_terminal(const Fd& terminal) {
@@ -22,7 +22,7 @@ void fit_terminal(const Fd& terminal) {
 
 // False when the stream has ended.
 bool pass_on(const Fd& from, const Fd& to) {
-  std::array<std::byte, read_bytes> buffer;
+  std::array<std::byte, pump_bytes> buffer;
   auto got = sys::read(from, buffer);
   if (!got && got.error().code == EAGAIN) return true;
   if (!got || *got == 0) return false;
@@ -53,7 +53,7 @@ Result<> ExecPump::take_signals(const ContainerStreams& streams, const Fd& proce
 }
 
 Result<> ExecPump::take_input(ContainerStreams& streams, bool& detached) {
-  std::array<std::byte, read_bytes> buffer;
+  std::array<std::byte, pump_bytes> buffer;
   auto got = sys::read(sys::standard_input(), buffer);
   if (!got || *got == 0) {
     input_open_ = false;

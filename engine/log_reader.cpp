@@ -9,7 +9,7 @@
 namespace lyr::engine {
 namespace {
 
-constexpr size_t block_bytes = 64 << 10;
+constexpr size_t read_block_bytes = 64 << 10;
 constexpr int follow_poll_ms = 200;  // the end of the container is looked for that often
 
 class LogReader {
@@ -28,7 +28,7 @@ class LogReader {
     bool pieces_end = false;
     int64_t lines = 0;
     while (at > 0) {
-      size_t size = std::min<uint64_t>(at, block_bytes);
+      size_t size = std::min<uint64_t>(at, read_block_bytes);
       block.resize(size);
       TRY(sys::pread_exactly(file_, std::as_writable_bytes(std::span(block)), at - size));
       for (size_t i = size; i-- > 0;) {
@@ -50,7 +50,7 @@ class LogReader {
 
   // False when `each` wants no more.
   Result<bool> read_more() {
-    std::vector<std::byte> block(block_bytes);
+    std::vector<std::byte> block(read_block_bytes);
     for (;;) {
       size_t got = TRY(sys::pread(file_, block, offset_));
       if (got == 0) return true;

@@ -13,7 +13,7 @@
 namespace lyr::engine {
 namespace {
 
-constexpr size_t name_bytes_max = 128;
+constexpr size_t container_name_bytes_max = 128;
 constexpr int made_up_tries_max = 64;
 
 constexpr std::array adjectives{
@@ -49,8 +49,8 @@ Result<> drop_orphan(const Engine::State& engine, const std::string& name) {
 
 Result<> check_name(std::string_view name) {
   auto allowed = [](char c) { return is_letter_or_digit(c) || c == '_' || c == '.' || c == '-'; };
-  if (!name.empty() && name.size() <= name_bytes_max && is_letter_or_digit(name.front()) &&
-      std::ranges::all_of(name, allowed)) {
+  if (!name.empty() && name.size() <= container_name_bytes_max &&
+      is_letter_or_digit(name.front()) && std::ranges::all_of(name, allowed)) {
     return {};
   }
   return fail_saying(

@@ -10,7 +10,7 @@
 namespace lyr::engine {
 namespace {
 
-constexpr size_t read_bytes = 32 << 10;
+constexpr size_t hub_bytes = 32 << 10;
 
 short events_of(const std::vector<struct pollfd>& fds, const Fd& fd) {
   for (const struct pollfd& polled : fds) {
@@ -80,7 +80,7 @@ void StdioHub::act(const std::vector<struct pollfd>& fds) {
 }
 
 bool StdioHub::take_output(Fd& stream, bool standard_error) {
-  std::array<std::byte, read_bytes> buffer;
+  std::array<std::byte, hub_bytes> buffer;
   auto got = sys::read(stream, buffer);
   if (!got && got.error().code == EAGAIN) return true;
   if (!got || *got == 0) {  // a terminal nobody has open says EIO
@@ -99,7 +99,7 @@ bool StdioHub::take_output(Fd& stream, bool standard_error) {
 }
 
 void StdioHub::take_frames(Client& client) {
-  std::array<std::byte, read_bytes> buffer;
+  std::array<std::byte, hub_bytes> buffer;
   auto got = sys::read(client.socket, buffer);
   if (!got && got.error().code == EAGAIN) return;
   if (!got || *got == 0) {

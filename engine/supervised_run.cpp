@@ -14,7 +14,6 @@
 namespace lyr::engine {
 namespace {
 
-constexpr int server_end_ms = 10000;  // for the last writes to reach the upper directory
 constexpr int clients_end_ms = 5000;
 constexpr int engine_failed = 125;
 constexpr int not_executable = 126;
@@ -63,7 +62,7 @@ void SupervisedRun::report_failure(const Error& error) {
   StartReport report{
       .started = false, .exit_code = exit_code_of(error), .message = explain(error, task_.info)};
   container_.reset();  // kills what there is of it
-  if (server_) server_->finish(server_end_ms);
+  if (server_) server_->finish(UnionServer::end_ms);
   if (ours) {
     ExitRecord failed;
     failed.exit_code = report.exit_code;
@@ -96,7 +95,7 @@ Result<> SupervisedRun::start() {
   // Only the try tells whether the kernel takes this host's file systems.
   note_overlay_refused(state_, *started.error().subject);
   container_.reset();
-  server_->finish(server_end_ms);
+  server_->finish(UnionServer::end_ms);
   return start_on(UnionMode::fuse, chosen.map);
 }
 
@@ -216,7 +215,7 @@ void SupervisedRun::finish() {
   end_.started_unix_ns = record_.started_unix_ns;
   end_.finished_unix_ns = sys::now_unix_ns();
   hub_->drain();
-  server_->finish(server_end_ms);
+  server_->finish(UnionServer::end_ms);
   static_cast<void>(container_->remove_cgroup());
   static_cast<void>(write_exit(directory_.persistent, end_));
   static_cast<void>(sys::unlink_at(directory_.runtime, "attach.sock"));

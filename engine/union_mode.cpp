@@ -14,18 +14,18 @@ namespace {
 
 constexpr char refused_file[] = "overlay-refused";  // the boot's id, a space, why
 constexpr char union_file[] = "union";              // "fuse" or "hybrid"
-constexpr size_t note_bytes_max = 4096;
+constexpr size_t mode_note_bytes_max = 4096;
 
-std::string boot_id() {
+std::string this_boot() {
   auto self = identify(::getpid());
   return self ? self->boot_id : "";
 }
 
 // Empty: it was not refused.
 std::string refused_why(const Engine::State& engine) {
-  auto note = sys::read_file_at(engine.running, refused_file, note_bytes_max);
+  auto note = sys::read_file_at(engine.running, refused_file, mode_note_bytes_max);
   if (!note) return {};
-  std::string boot = boot_id() + " ";
+  std::string boot = this_boot() + " ";
   return note->starts_with(boot) ? note->substr(boot.size()) : "";
 }
 
@@ -63,7 +63,7 @@ Result<ChosenUnion> choose_union(const Engine::State& engine, const ContainerDir
                                  UnionMode asked, const sandbox::IdMap& map) {
   if (asked == UnionMode::fuse) return ChosenUnion{UnionMode::fuse, "it was asked for"};
   std::string why = obstacle(map);
-  auto used = sys::read_file_at(directory.persistent, union_file, note_bytes_max);
+  auto used = sys::read_file_at(directory.persistent, union_file, mode_note_bytes_max);
   // Marks of ours that a user's overlayfs does not follow may be there.
   if (why.empty() && ::geteuid() != 0 && used && *used == union_mode_name(UnionMode::fuse))
     why = "it has run without overlayfs, which may not understand what was renamed then";
@@ -77,7 +77,7 @@ Result<ChosenUnion> choose_union(const Engine::State& engine, const ContainerDir
 
 void note_overlay_refused(const Engine::State& engine, const std::string& why) {
   static_cast<void>(
-      sys::replace_file_at(engine.running, refused_file, boot_id() + " " + why, 0600));
+      sys::replace_file_at(engine.running, refused_file, this_boot() + " " + why, 0600));
 }
 
 Result<> note_union(const ContainerDirectory& directory, UnionMode mode) {

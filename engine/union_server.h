@@ -32,6 +32,8 @@ class UnionServer {
   // After its end: why, as a sentence for people; nothing when the file system was unmounted, as it
   // should be.
   std::optional<std::string> why_it_ended();
+  // How long the last writes may take to reach the upper directory.
+  static constexpr int end_ms = 10'000;
   // Waits for its end (the file system is gone when the container's mounts are), then kills it.
   void finish(int timeout_ms);
 

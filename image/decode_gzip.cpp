@@ -16,7 +16,9 @@ constexpr std::byte magic_first{0x1f};
 // igzip loads whole words: what it may touch behind the input is ours.
 constexpr size_t overread_bytes = 64;
 
-Failure ended_early() { return fail(EBADMSG, "gunzip", "the gzip data ends early (truncated?)"); }
+Failure gzip_ends_early() {
+  return fail(EBADMSG, "gunzip", "the gzip data ends early (truncated?)");
+}
 
 class GzipReader final : public ByteReader {
  public:
@@ -123,7 +125,7 @@ Result<size_t> GzipReader::read(std::span<std::byte> data) {
       if (!more) return 0;
     }
     bool begun = TRY(pass_header());
-    if (!begun) return ended_early();
+    if (!begun) return gzip_ends_early();
     size_t count = TRY(inflate(data));
     produced_ += count;
     TRY(check_expansion(consumed_, produced_, limits_));
@@ -132,7 +134,7 @@ Result<size_t> GzipReader::read(std::span<std::byte> data) {
     if (between_) continue;
     if (!rest_.empty()) return fail(EBADMSG, "gunzip", "not valid gzip data (damaged)");
     bool more = TRY(refill());
-    if (!more) return ended_early();
+    if (!more) return gzip_ends_early();
   }
 }
 

@@ -69,7 +69,7 @@ const Json* find(const Json& object, const char* key) {
   return &*it;
 }
 
-Result<std::string> text_of(const Json& value, const char* key) {
+Result<std::string> checked_text(const Json& value, const char* key) {
   const auto* text = value.get_ptr<const std::string*>();
   if (text == nullptr) return bad_json(std::string(key) + " is not a string");
   if (text->find('\0') != std::string::npos) return bad_json(std::string(key) + " holds a NUL");
@@ -99,7 +99,7 @@ Result<Json> parse_json(std::string_view text, const char* what) {
 Result<std::string> text_field(const Json& object, const char* key) {
   const Json* value = find(object, key);
   if (value == nullptr) return std::string();
-  return text_of(*value, key);
+  return checked_text(*value, key);
 }
 
 Result<std::vector<std::string>> texts_field(const Json& object, const char* key) {
@@ -107,7 +107,7 @@ Result<std::vector<std::string>> texts_field(const Json& object, const char* key
   std::vector<std::string> texts;
   if (array == nullptr) return texts;
   for (const Json& value : *array) {
-    std::string text = TRY(text_of(value, key));
+    std::string text = TRY(checked_text(value, key));
     texts.push_back(std::move(text));
   }
   return texts;
@@ -116,7 +116,7 @@ Result<std::vector<std::string>> texts_field(const Json& object, const char* key
 Result<std::vector<std::string>> text_or_texts_field(const Json& object, const char* key) {
   const Json* value = find(object, key);
   if (value == nullptr || !value->is_string()) return texts_field(object, key);
-  std::string text = TRY(text_of(*value, key));
+  std::string text = TRY(checked_text(*value, key));
   return std::vector<std::string>{std::move(text)};
 }
 
@@ -125,7 +125,7 @@ Result<std::map<std::string, std::string>> text_map_field(const Json& object, co
   std::map<std::string, std::string> texts;
   if (map == nullptr) return texts;
   for (const auto& [name, value] : map->items()) {
-    std::string text = TRY(text_of(value, key));
+    std::string text = TRY(checked_text(value, key));
     if (name.find('\0') != std::string::npos) return bad_json(std::string(key) + " holds a NUL");
     texts.emplace(name, std::move(text));
   }

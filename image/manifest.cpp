@@ -164,6 +164,8 @@ Result<Index> parse_index(std::string_view text, std::string_view media_type) {
   return index;
 }
 
+std::string blob_file(const Digest& digest) { return "blobs/sha256/" + digest.hex(); }
+
 Result<> check_layout_version(std::string_view text) {
   Json json = TRY(parse_json(text, "oci-layout"));
   std::string version = TRY(text_field(json, "imageLayoutVersion"));

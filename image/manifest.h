@@ -62,6 +62,9 @@ Result<Manifest> parse_manifest(std::string_view text, std::string_view media_ty
 // What a manifest is that nothing led to: its own mediaType, or what its config's type implies.
 Result<std::string> manifest_media_type(std::string_view text);
 Result<Index> parse_index(std::string_view text, std::string_view media_type);
+// Where a layout keeps a blob, from the layout's directory.
+std::string blob_file(const Digest& digest);
+
 // The oci-layout file: EPROTONOSUPPORT for a version this reader does not know.
 Result<> check_layout_version(std::string_view text);
 

@@ -12,8 +12,6 @@ namespace {
 
 constexpr size_t documents_max = 16384;  // that one load reads
 
-std::string blob_file(const Digest& digest) { return "blobs/sha256/" + digest.hex(); }
-
 std::optional<std::string> tag_of(const Descriptor& descriptor, std::string_view repository) {
   auto name = descriptor.annotations.find(containerd_name_annotation);
   if (name != descriptor.annotations.end()) return tag_name(name->second);

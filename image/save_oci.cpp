@@ -10,8 +10,6 @@
 namespace lyr::image {
 namespace {
 
-std::string blob_file(const Digest& digest) { return "blobs/sha256/" + digest.hex(); }
-
 OrderedJson descriptor(std::string_view media_type, const Digest& digest, uint64_t bytes) {
   OrderedJson json;
   json["mediaType"] = media_type;

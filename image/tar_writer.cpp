@@ -11,7 +11,7 @@
 namespace lyr::image {
 namespace {
 
-constexpr size_t name_bytes_max = 100;
+constexpr size_t ustar_name_bytes_max = 100;
 constexpr uint64_t octal_size_max = (uint64_t{1} << 33) - 1;  // eleven digits
 constexpr uint32_t file_mode = 0644;
 constexpr uint32_t directory_mode = 0755;
@@ -31,7 +31,7 @@ void set_text(Block& block, size_t offset, std::string_view text) {
 
 Block make_header(std::string_view path, char type, uint64_t size) {
   Block block{};
-  set_text(block, 0, path.substr(0, name_bytes_max));
+  set_text(block, 0, path.substr(0, ustar_name_bytes_max));
   set_octal(block, 100, 7, type == '5' ? directory_mode : file_mode);
   set_octal(block, 108, 7, 0);  // uid, gid
   set_octal(block, 116, 7, 0);
@@ -90,7 +90,7 @@ Result<> TarWriter::pad(uint64_t size) {
 
 Result<> TarWriter::header(std::string_view path, char type, uint64_t size) {
   std::string records;
-  if (path.size() > name_bytes_max) records += pax_record("path", path);
+  if (path.size() > ustar_name_bytes_max) records += pax_record("path", path);
   if (size > octal_size_max) records += pax_record("size", std::to_string(size));
   if (!records.empty()) {
     Block extended = make_header(pax_name, 'x', records.size());

@@ -12,6 +12,8 @@
 
 namespace lyr::sandbox {
 
+constexpr uint64_t capability_bit(int capability) { return uint64_t{1} << capability; }
+
 // Bit N for capability N. EINVAL names what is no capability.
 Result<uint64_t> capability_set(const std::vector<std::string>& names);
 // All that this program knows, in kernel order: "CAP_CHOWN", ...

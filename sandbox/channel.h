@@ -27,6 +27,7 @@ enum class Step : unsigned char {
   exec_failed,     // to the creator: errno and the program
 };
 
+constexpr int failed_exit_code = 125;         // docker's for "the engine failed"
 constexpr size_t note_text_bytes_max = 4000;  // longer texts are cut
 
 struct Note {

@@ -23,8 +23,6 @@
 namespace lyr::sandbox {
 namespace {
 
-constexpr int failed_exit_code = 125;  // docker's for "the engine failed"
-
 // What comes with the note, if anything.
 Result<Fd> await(const Fd& channel, Step step) {
   auto note = TRY(hear(channel));

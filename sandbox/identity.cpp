@@ -22,8 +22,6 @@ namespace {
 
 constexpr const char* default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-constexpr uint64_t bit(int capability) { return uint64_t{1} << capability; }
-
 // A signal that the creator ignores or blocks would stay so in the program.
 void reset_signals() {
   for (int number = 1; number < NSIG; ++number) std::signal(number, SIG_DFL);
@@ -124,7 +122,7 @@ Result<> become(const Spec& spec, const Process& process, const Fd& creator, con
   }
   if (process.no_new_privileges) TRY(sys::prctl(PR_SET_NO_NEW_PRIVS, 1));
   // A filter needs no_new_privs or CAP_SYS_ADMIN; the set keeps that one bit until it is loaded.
-  uint64_t last = bit(CAP_SYS_ADMIN);
+  uint64_t last = capability_bit(CAP_SYS_ADMIN);
   bool root = process.user.uid == 0 || spec.id_map.single;
   uint64_t kept = root ? wanted : 0;
   TRY(sys::set_capabilities({kept | last, kept | last, 0}));

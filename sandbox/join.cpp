@@ -29,8 +29,6 @@
 namespace lyr::sandbox {
 namespace {
 
-constexpr int failed_exit_code = 125;
-
 struct Guest {
   const Spec& spec;
   const Process& process;

@@ -21,17 +21,18 @@ constexpr std::span<const sock_filter> filters[levels][2] = {{filter_0_0, filter
                                                              {filter_2_0, filter_2_1},
                                                              {filter_3_0, filter_3_1}};
 
-constexpr uint64_t bit(int capability) { return uint64_t{1} << capability; }
-
 // Docker's 14, for which the standard level is made (spec.cpp has them by name).
 constexpr uint64_t default_capabilities =
-    bit(CAP_CHOWN) | bit(CAP_DAC_OVERRIDE) | bit(CAP_FSETID) | bit(CAP_FOWNER) | bit(CAP_MKNOD) |
-    bit(CAP_NET_RAW) | bit(CAP_SETGID) | bit(CAP_SETUID) | bit(CAP_SETFCAP) | bit(CAP_SETPCAP) |
-    bit(CAP_NET_BIND_SERVICE) | bit(CAP_SYS_CHROOT) | bit(CAP_KILL) | bit(CAP_AUDIT_WRITE);
+    capability_bit(CAP_CHOWN) | capability_bit(CAP_DAC_OVERRIDE) | capability_bit(CAP_FSETID) |
+    capability_bit(CAP_FOWNER) | capability_bit(CAP_MKNOD) | capability_bit(CAP_NET_RAW) |
+    capability_bit(CAP_SETGID) | capability_bit(CAP_SETUID) | capability_bit(CAP_SETFCAP) |
+    capability_bit(CAP_SETPCAP) | capability_bit(CAP_NET_BIND_SERVICE) |
+    capability_bit(CAP_SYS_CHROOT) | capability_bit(CAP_KILL) | capability_bit(CAP_AUDIT_WRITE);
 
 Level level_for(uint64_t capabilities) {
-  if ((capabilities & bit(CAP_SYS_ADMIN)) != 0) return Level::admin;
-  if ((capabilities & (bit(CAP_BPF) | bit(CAP_PERFMON))) != 0) return Level::probing;
+  if ((capabilities & capability_bit(CAP_SYS_ADMIN)) != 0) return Level::admin;
+  if ((capabilities & (capability_bit(CAP_BPF) | capability_bit(CAP_PERFMON))) != 0)
+    return Level::probing;
   return (capabilities & ~default_capabilities) != 0 ? Level::guarded : Level::standard;
 }
 

@@ -40,4 +40,7 @@ size_t first_chunk(std::span<const std::byte> data, const ChunkRule& rule);
 // By the store's own rule.
 size_t first_chunk(std::span<const std::byte> data);
 
+// Whether `data`, of one byte at least, is nothing but zeros.
+bool all_zeros(std::span<const std::byte> data);
+
 }  // namespace lyr::store

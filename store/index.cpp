@@ -12,7 +12,7 @@
 namespace lyr::store {
 namespace {
 
-constexpr char file_name[] = "index.tbl";
+constexpr char table_name[] = "index.tbl";
 constexpr char new_name[] = "index.tbl.new";
 constexpr char lock_name[] = "index.lock";
 constexpr size_t packs_spare = 1024;  // what reserve() has room for: an import of 256 GiB
@@ -90,7 +90,7 @@ Result<std::unique_ptr<Index>> Index::open(const Fd& directory) {
   }
   uint64_t seed = TRY(sys::random_u64());
   IndexShape shape{.slots = index_slots_min, .packs_max = index_packs_min};
-  auto made = TRY(about(IndexTable::make(directory, new_name, shape, seed), file_name));
+  auto made = TRY(about(IndexTable::make(directory, new_name, shape, seed), table_name));
   TRY(index->publish(std::move(made), nullptr));
   return index;
 }
@@ -98,14 +98,14 @@ Result<std::unique_ptr<Index>> Index::open(const Fd& directory) {
 // False: there is none, or it is none of ours. One that only cannot be opened now is not to be
 // replaced: others have it mapped, and would not see a collection's epoch.
 Result<bool> Index::open_table() {
-  auto table = IndexTable::open(directory_, file_name);
+  auto table = IndexTable::open(directory_, table_name);
   if (table) {
     set_table(std::move(*table));
     return true;
   }
   int code = table.error().code;
   if (code == ENOENT || code == EUCLEAN) return false;
-  return about(Result<bool>(std::unexpected(std::move(table).error())), file_name);
+  return about(Result<bool>(std::unexpected(std::move(table).error())), table_name);
 }
 
 Index::Current Index::set_table(IndexTable table) {
@@ -135,7 +135,7 @@ Index::Current Index::current() {
     now = current_;
   }
   if (!now.table->is_superseded()) return now;
-  auto newer = IndexTable::open(directory_, file_name);
+  auto newer = IndexTable::open(directory_, table_name);
   if (newer) return set_table(std::move(*newer));
   // The old table serves on. It misses what is new, collections too: so whatever is remembered is
   // of an epoch before this one.
@@ -152,9 +152,9 @@ Result<std::shared_ptr<IndexTable>> Index::named_table() {
     now = current_.table;
   }
   if (!now->is_superseded()) return now;
-  auto named = IndexTable::open(directory_, file_name);
-  if (!named && named.error().code == ENOENT) return fail(EUCLEAN, file_name);
-  now = set_table(TRY(about(std::move(named), file_name))).table;
+  auto named = IndexTable::open(directory_, table_name);
+  if (!named && named.error().code == ENOENT) return fail(EUCLEAN, table_name);
+  now = set_table(TRY(about(std::move(named), table_name))).table;
   now->set_superseded(false);
   return now;
 }
@@ -169,11 +169,11 @@ void Index::find(const ObjectId& object, const std::function<bool(const Place&)>
 // killed between, they would never learn of a collection. Until then they open the old one again.
 Result<> Index::publish(IndexTable table, IndexTable* old) {
   if (old != nullptr) old->set_superseded(true);
-  auto named = sys::rename_at(directory_, new_name, directory_, file_name);
+  auto named = sys::rename_at(directory_, new_name, directory_, table_name);
   if (!named) {
     if (old != nullptr) old->set_superseded(false);
     static_cast<void>(sys::unlink_at(directory_, new_name));
-    return about(std::move(named), file_name);
+    return about(std::move(named), table_name);
   }
   set_table(std::move(table));
   return {};
@@ -194,8 +194,8 @@ Result<> Index::grow(size_t count, size_t packs) {
   // By a quarter at least: what grows often is moved seldom.
   if (!slots_do) shape.slots = std::max(slots_for(now->used() + count), slots_for(shape.slots));
   shape.packs_max = std::max(shape.packs_max, packs_for(now->packs() + packs));
-  auto larger = TRY(about(IndexTable::make(directory_, new_name, shape, now->seed()), file_name));
-  if (!larger.insert_all_of(*now)) return fail(EUCLEAN, "index", file_name);
+  auto larger = TRY(about(IndexTable::make(directory_, new_name, shape, now->seed()), table_name));
+  if (!larger.insert_all_of(*now)) return fail(EUCLEAN, "index", table_name);
   larger.set_sequence(now->sequence());
   return publish(std::move(larger), now.get());
 }
@@ -211,7 +211,7 @@ Result<> Index::add(std::span<const IndexEntry> entries, std::optional<uint64_t>
   auto locked = TRY(Locked::take(lock_));
   TRY(grow(entries.size(), packs_in(entries)));
   auto now = TRY(named_table());
-  if (!insert_all(*now, entries)) return fail(EUCLEAN, "index", file_name);
+  if (!insert_all(*now, entries)) return fail(EUCLEAN, "index", table_name);
   if (sequence) now->set_sequence(*sequence);
   return {};
 }
@@ -225,8 +225,8 @@ Result<> Index::replace(std::span<const IndexEntry> entries, uint64_t sequence) 
   uint64_t seed = TRY(sys::random_u64());
   IndexShape shape{.slots = slots_for(entries.size() + entries.size() / 4),
                    .packs_max = packs_for(packs_in(entries))};
-  auto fresh = TRY(about(IndexTable::make(directory_, new_name, shape, seed), file_name));
-  if (!insert_all(fresh, entries)) return fail(EFBIG, "index", file_name);
+  auto fresh = TRY(about(IndexTable::make(directory_, new_name, shape, seed), table_name));
+  if (!insert_all(fresh, entries)) return fail(EFBIG, "index", table_name);
   fresh.set_sequence(sequence);
   return publish(std::move(fresh), old ? old->get() : nullptr);
 }

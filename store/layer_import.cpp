@@ -2,7 +2,6 @@
 // One layer on its way in: file content is cut into objects, everything else goes into the recipe
 // as it is.
 #include <algorithm>
-#include <cstring>
 
 #include "base/check.h"
 #include "store/chunker.h"
@@ -10,15 +9,6 @@
 #include "store/layer_writer.h"
 
 namespace lyr::store {
-namespace {
-
-bool all_zeros(std::span<const std::byte> data) {
-  // Equal to itself shifted by one, and zero at the start: memcmp is as fast as memory.
-  return data.front() == std::byte{0} &&
-         std::memcmp(data.data(), data.data() + 1, data.size() - 1) == 0;
-}
-
-}  // namespace
 
 struct LayerImport::State {
   std::shared_ptr<Import::State> import;

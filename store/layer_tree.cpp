@@ -34,8 +34,6 @@ struct LayerTreeBuilder::State {
 
 namespace {
 
-constexpr int links_followed_max = 40;  // as the kernel's MAXSYMLINKS
-
 XattrList sorted(XattrList xattrs) {
   std::ranges::sort(xattrs);
   return xattrs;

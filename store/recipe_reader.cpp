@@ -9,11 +9,11 @@
 namespace lyr::store {
 namespace {
 
-struct FreeContext {
+struct FreeDecompressor {
   void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
 };
 
-Failure broken(const char* reason) { return fail(EUCLEAN, "recipe", reason); }
+Failure broken_body(const char* reason) { return fail(EUCLEAN, "recipe", reason); }
 
 // The decompressed body, a piece at a time.
 class BodyReader {
@@ -27,7 +27,7 @@ class BodyReader {
       if (ended_ || in_.pos == in_.size) return rest_;
       ZSTD_outBuffer out{buffer_.data(), buffer_.size(), 0};
       size_t left = ZSTD_decompressStream(zstd_.get(), &out, &in_);
-      if (ZSTD_isError(left) != 0) return broken("damaged body");
+      if (ZSTD_isError(left) != 0) return broken_body("damaged body");
       ended_ = left == 0;
       rest_ = std::span(buffer_).first(out.pos);
     }
@@ -40,17 +40,17 @@ class BodyReader {
     uint64_t value = 0;
     for (int shift = 0; shift < 64; shift += 7) {
       auto bytes = TRY(peek());
-      if (bytes.empty()) return broken("a body that ends too soon");
+      if (bytes.empty()) return broken_body("a body that ends too soon");
       auto byte = static_cast<uint64_t>(bytes.front());
       take(1);
       value |= (byte & 127) << shift;
       if (byte < 128) return value;
     }
-    return broken("a number too long");
+    return broken_body("a number too long");
   }
 
  private:
-  std::unique_ptr<ZSTD_DCtx, FreeContext> zstd_{ZSTD_createDCtx()};
+  std::unique_ptr<ZSTD_DCtx, FreeDecompressor> zstd_{ZSTD_createDCtx()};
   ZSTD_inBuffer in_;
   std::vector<std::byte> buffer_;
   std::span<const std::byte> rest_;
@@ -67,26 +67,26 @@ struct RecipeReader::State {
   Result<bool> advance() {
     auto rest = TRY(body.peek());
     if (rest.empty()) {
-      if (done != recipe.tar_bytes()) return broken("fewer bytes than the tar has");
-      if (next_object != recipe.object_count()) return broken("objects without use");
+      if (done != recipe.tar_bytes()) return broken_body("fewer bytes than the tar has");
+      if (next_object != recipe.object_count()) return broken_body("objects without use");
       return false;
     }
     uint64_t operation = TRY(body.varint());
     kind = static_cast<RecipeKind>(operation & 3);
     left = operation >> 2;
-    if (left > recipe.tar_bytes() - done) return broken("more bytes than the tar has");
+    if (left > recipe.tar_bytes() - done) return broken_body("more bytes than the tar has");
     done += left;
     switch (kind) {
       case RecipeKind::verbatim:
       case RecipeKind::zeros:
         return true;
       case RecipeKind::object:
-        if (next_object == recipe.object_count()) return broken("more objects than it lists");
-        if (left > object_bytes_max) return broken("an object too long");
+        if (next_object == recipe.object_count()) return broken_body("more objects than it lists");
+        if (left > object_bytes_max) return broken_body("an object too long");
         ++next_object;
         return true;
     }
-    return broken("an operation of no kind");
+    return broken_body("an operation of no kind");
   }
 
   // Of the operation; an empty object is still fetched: whether it is there matters.
@@ -99,13 +99,13 @@ struct RecipeReader::State {
       case RecipeKind::zeros:
         return zeros();
     }
-    return broken("an operation of no kind");
+    return broken_body("an operation of no kind");
   }
 
   Result<std::span<const std::byte>> verbatim() {
     if (left == 0) return std::span<const std::byte>();
     auto bytes = TRY(body.peek());
-    if (bytes.empty()) return broken("a body that ends too soon");
+    if (bytes.empty()) return broken_body("a body that ends too soon");
     bytes = bytes.first(std::min<uint64_t>(bytes.size(), left));
     body.take(bytes.size());
     return bytes;

@@ -16,12 +16,12 @@ namespace {
 constexpr int body_level = 1;  // tar headers are mostly zeros: higher levels gain little
 constexpr size_t pending_bytes_max = 256 << 10;
 
-struct FreeContext {
+struct FreeCompressor {
   void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
 };
 
 template <class T>
-std::span<const std::byte> bytes_of(const T& value) {
+std::span<const std::byte> raw_bytes(const T& value) {
   return std::as_bytes(std::span(&value, 1));
 }
 
@@ -30,7 +30,7 @@ std::span<const std::byte> bytes_of(const T& value) {
 struct RecipeWriter::State {
   State(Spool to, Spool with) : file(std::move(to)), body(std::move(with)) {}
 
-  std::unique_ptr<ZSTD_CCtx, FreeContext> zstd{ZSTD_createCCtx()};
+  std::unique_ptr<ZSTD_CCtx, FreeCompressor> zstd{ZSTD_createCCtx()};
   Spool file;  // the header, and the objects so far
   Spool body;  // compressed
   std::vector<std::byte> piece = std::vector<std::byte>(ZSTD_CStreamOutSize());
@@ -61,7 +61,7 @@ struct RecipeWriter::State {
 
   // The header is known at the end.
   Result<> begin_file() {
-    return file.bytes() > 0 ? Result<>() : file.append(bytes_of(RecipeHeader{}));
+    return file.bytes() > 0 ? Result<>() : file.append(raw_bytes(RecipeHeader{}));
   }
 
   Result<> copy_body() {
@@ -102,7 +102,7 @@ Result<> RecipeWriter::object(const ObjectId& id, uint64_t bytes) {
   TRY(state_->flush_verbatim());
   TRY(state_->begin_file());
   static_assert(sizeof id == recipe_object_bytes && std::is_trivially_copyable_v<ObjectId>);
-  TRY(state_->file.append(bytes_of(id)));
+  TRY(state_->file.append(raw_bytes(id)));
   state_->object_count += 1;
   state_->tar_bytes += bytes;
   return state_->operation(RecipeKind::object, bytes);
@@ -127,10 +127,10 @@ Result<Spool> RecipeWriter::finish(const Digest& diff_id) {
   header.body_bytes = state_->body.bytes();
   TRY(state_->copy_body());
   Spool& file = state_->file;
-  TRY(file.patch(0, bytes_of(header)));
+  TRY(file.patch(0, raw_bytes(header)));
   auto view = TRY(file.view());
   header.checksum = recipe_checksum(view.bytes, [&] { view.mapping.release(); });
-  TRY(file.patch(0, bytes_of(header)));
+  TRY(file.patch(0, raw_bytes(header)));
   return std::move(file);
 }
 

@@ -13,7 +13,7 @@ std::span<Piece> run_of(std::span<Piece> pieces, const Like& like) {
   return pieces.first(static_cast<size_t>(end - pieces.begin()));
 }
 
-uint64_t bytes_of(std::span<const Piece> pieces) {
+uint64_t bytes_in(std::span<const Piece> pieces) {
   uint64_t bytes = 0;
   for (const Piece& piece : pieces) bytes += piece.bytes;
   return bytes;
@@ -22,10 +22,10 @@ uint64_t bytes_of(std::span<const Piece> pieces) {
 void choose_in_file(std::span<Piece> pieces) {
   uint64_t here = 0;
   for (const Piece& piece : pieces) here += piece.here ? piece.bytes : 0;
-  bool all = here * 100 > bytes_of(pieces) * reuse_percent_above;
+  bool all = here * 100 > bytes_in(pieces) * reuse_percent_above;
   while (!pieces.empty()) {
     auto run = run_of(pieces, [&](const Piece& p) { return p.here == pieces.front().here; });
-    bool reused = run.front().here && (all || bytes_of(run) >= reuse_run_bytes_min);
+    bool reused = run.front().here && (all || bytes_in(run) >= reuse_run_bytes_min);
     for (Piece& piece : run) piece.reused = reused;
     pieces = pieces.subspan(run.size());
   }

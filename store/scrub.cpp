@@ -14,7 +14,7 @@ namespace lyr::store {
 namespace {
 
 constexpr uint64_t stretch_bytes = 4 << 20;  // read at once
-constexpr unsigned threads_max = 8;
+constexpr unsigned scrub_threads_max = 8;
 
 ObjectId key_of(const PackFooterEntry& entry) {
   return {.sha256 = {}, .xxh3_low = entry.xxh3_low, .xxh3_high = entry.xxh3_high};
@@ -276,7 +276,7 @@ Result<> Scrub::mend() {
 
 Result<ScrubReport> Scrub::run() {
   TRY(plan());
-  unsigned count = std::clamp(std::thread::hardware_concurrency(), 1u, threads_max);
+  unsigned count = std::clamp(std::thread::hardware_concurrency(), 1u, scrub_threads_max);
   {
     std::vector<std::jthread> others;
     for (unsigned i = 1; i < count; ++i) others.emplace_back([this] { check_stretches(); });

@@ -25,6 +25,8 @@ using Ino = uint32_t;
 constexpr Ino root_ino = 1;
 constexpr Ino no_ino = 0;
 
+constexpr int links_followed_max = 40;  // in one path, as the kernel's MAXSYMLINKS
+
 struct TreeAttr {
   uint32_t mode = 0;  // S_IFMT type and permission bits
   uint32_t uid = 0;   // as in the image, not mapped

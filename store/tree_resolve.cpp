@@ -9,7 +9,6 @@
 namespace lyr::store {
 namespace {
 
-constexpr int links_followed_max = 40;
 constexpr size_t work_bytes_max = 64 << 10;  // of a path that symlinks keep growing
 
 }  // namespace

@@ -14,8 +14,6 @@
 namespace lyr::tools {
 namespace {
 
-constexpr int64_t second_ns = 1000000000;
-
 struct Row {
   std::string repository, tag;
   const store::ImageRecord* image;
@@ -27,7 +25,7 @@ bool fits(const std::string& text, const std::string& wanted, bool is_pattern) {
   return is_pattern ? ::fnmatch(wanted.c_str(), text.c_str(), FNM_PATHNAME) == 0 : text == wanted;
 }
 
-Json headings() {
+Json image_headings() {
   return {{"Repository", "REPOSITORY"}, {"Tag", "TAG"},
           {"ID", "IMAGE ID"},           {"CreatedSince", "CREATED"},
           {"CreatedAt", "CREATED AT"},  {"Digest", "DIGEST"},
@@ -72,7 +70,7 @@ class ImagesAction : public Action {
     }
     std::string text;
     if (!format_.empty()) {
-      text = TRY(render_rows(format_, objects, headings()));
+      text = TRY(render_rows(format_, objects, image_headings()));
     } else if (quiet_) {
       for (size_t i = 1; i < cells.size(); ++i) text += cells[i][2] + "\n";
     } else {

@@ -13,8 +13,6 @@
 namespace lyr::tools {
 namespace {
 
-constexpr int64_t second_ns = 1000000000;
-
 // docker's: a regular expression, found anywhere in the name; "/name" is the name too.
 bool matches_name(const std::string& name, const std::string& pattern) {
   regex_t expression;
@@ -56,7 +54,7 @@ bool matches(const engine::ContainerInfo& info, const std::string& key, const st
   return equals == std::string::npos || label->second == value.substr(equals + 1);
 }
 
-Json headings() {
+Json ps_headings() {
   return {{"ID", "CONTAINER ID"},    {"Image", "IMAGE"},          {"Command", "COMMAND"},
           {"RunningFor", "CREATED"}, {"CreatedAt", "CREATED AT"}, {"Status", "STATUS"},
           {"State", "STATE"},        {"Ports", "PORTS"},          {"Names", "NAMES"},
@@ -108,7 +106,7 @@ class PsAction : public Action {
     }
     std::string text;
     if (!format_.empty()) {
-      text = TRY(render_rows(format_, objects, headings()));
+      text = TRY(render_rows(format_, objects, ps_headings()));
     } else if (quiet_) {
       for (size_t i = 1; i < cells.size(); ++i) text += cells[i][0] + "\n";
     } else {

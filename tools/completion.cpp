@@ -61,7 +61,7 @@ std::string flag_names(const Command& command) {
 }
 
 // In single quotes, for any of the three shells.
-std::string quoted(std::string_view text, std::string_view quote) {
+std::string shell_quoted(std::string_view text, std::string_view quote) {
   std::string result = "'";
   for (char c : text) result += c == '\'' ? std::string(quote) : std::string(1, c);
   return result + "'";
@@ -91,7 +91,7 @@ std::string bash() {
   for (const Command* command : all_commands()) {
     std::string list = lister(names_of(*command));
     if (std::string_view(command->name) == "help") list = "echo " + first_words();
-    text += "    " + quoted(command->name, "") + ") flags='" + flag_names(*command) + "'";
+    text += "    " + shell_quoted(command->name, "") + ") flags='" + flag_names(*command) + "'";
     if (!list.empty()) text += "; [[ $cur == -* ]] || names=$(" + list + ")";
     text += " ;;\n";
   }
@@ -109,7 +109,7 @@ std::string bash() {
 
 // A line of a zsh array for _describe.
 std::string described(const char* word, const char* summary) {
-  return "        " + quoted(std::string(word) + ":" + summary, "'\\''") + "\n";
+  return "        " + shell_quoted(std::string(word) + ":" + summary, "'\\''") + "\n";
 }
 
 std::string zsh() {
@@ -139,7 +139,7 @@ std::string zsh() {
     text += describe;
   }
   for (const Command* command : all_commands()) {
-    text += "    " + quoted(command->name, "") + ") flags=(" + flag_names(*command) + ")";
+    text += "    " + shell_quoted(command->name, "") + ") flags=(" + flag_names(*command) + ")";
     std::string list = lister(names_of(*command));
     if (!list.empty()) text += "; [[ $PREFIX == -* ]] || names=(${(f)\"$(" + list + ")\"})";
     if (std::string_view(command->name) == "help") text += "; names=(" + first_words() + ")";
@@ -158,7 +158,7 @@ std::string fish_after(const std::string& words) {
 }
 
 std::string fish_word(const std::string& after, const char* word, const char* summary) {
-  return fish_after(after) + " -f -a " + word + " -d " + quoted(summary, "\\'") + "\n";
+  return fish_after(after) + " -f -a " + word + " -d " + shell_quoted(summary, "\\'") + "\n";
 }
 
 std::string fish() {
@@ -198,7 +198,8 @@ std::string fish() {
       for (const std::string& name : flag.names) {
         text += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
       }
-      text += (flag.value.empty() ? " -d " : " -r -d ") + quoted(flag.description, "\\'") + "\n";
+      text +=
+          (flag.value.empty() ? " -d " : " -r -d ") + shell_quoted(flag.description, "\\'") + "\n";
     }
     std::string list = lister(names_of(*command));
     if (!list.empty()) text += when + " -a \"(" + list + ")\"\n";

@@ -96,7 +96,7 @@ Result<unionfs::Options> open_directories(const MountOptions& options) {
 }
 
 // A directory's name from the root, which still holds after chdir.
-Result<std::string> absolute(const std::string& path) {
+Result<std::string> path_from_root(const std::string& path) {
   Fd directory = TRY(about(sys::open(path.c_str(), O_PATH | O_DIRECTORY), path));
   std::string link = "/proc/self/fd/" + std::to_string(directory.get());
   return sys::readlink_at(sys::cwd(), link.c_str());
@@ -184,7 +184,7 @@ std::string read_all(const Fd& pipe) {
 }  // namespace
 
 Result<> mount_union(const MountOptions& options, const std::string& target, bool foreground) {
-  std::string at = TRY(absolute(target));
+  std::string at = TRY(path_from_root(target));
   auto served = TRY(open_directories(options));
   Fd device = TRY(mount_device(options, at));
   if (foreground) {

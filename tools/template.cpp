@@ -143,7 +143,7 @@ class Renderer {
   std::map<std::string, Json> variables_;
 };
 
-std::string unescape(std::string_view text) {
+std::string with_tabs_and_lines(std::string_view text) {
   std::string result;
   for (size_t i = 0; i < text.size(); ++i) {
     char next = i + 1 < text.size() ? text[i + 1] : '\0';
@@ -185,7 +185,7 @@ Result<std::string> render_table(std::string_view text, const std::vector<Json>&
 
 Result<std::string> render(std::string_view text, const Json& value) {
   if (text.size() > template_bytes_max) return wrong_template("too long");
-  std::string source = unescape(text);
+  std::string source = with_tabs_and_lines(text);
   auto nodes = TRY(parse_template(source));
   std::string result;
   TRY(Renderer(value).render(nodes, value, result));

@@ -14,7 +14,6 @@
 namespace lyr::tools {
 namespace {
 
-constexpr int64_t second_ns = 1000000000;
 constexpr size_t command_width = 20;
 constexpr size_t column_width_min = 10;  // docker's
 constexpr size_t column_gap = 3;
@@ -47,7 +46,7 @@ std::string shortened(const std::string& text, size_t width) {
 }
 
 // As Go's %q: what an image says shall not move a person's cursor.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string result = "\"";
   for (char c : text) {
     if (c == '"' || c == '\\') {
@@ -137,7 +136,7 @@ std::string command_text(const std::vector<std::string>& command, bool whole) {
     text += (text.empty() ? "" : " ") + (spaced ? "'" + word + "'" : word);
   }
   if (!whole) text = shortened(text, command_width);
-  return quoted(text);
+  return in_quotes(text);
 }
 
 Result<int64_t> parse_size(std::string_view text) {

@@ -13,6 +13,8 @@
 
 namespace lyr::tools {
 
+constexpr int64_t second_ns = 1'000'000'000;
+
 std::string human_size(uint64_t bytes);       // "4.52MB": powers of 1000, docker's digits
 std::string human_duration(int64_t seconds);  // "About a minute", "3 hours"
 std::string short_id(std::string_view id);    // 12 digits

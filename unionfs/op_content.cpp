@@ -10,7 +10,7 @@
 namespace lyr::unionfs {
 namespace {
 
-constexpr size_t copy_bytes = 256 << 10;
+constexpr size_t copy_range_bytes = 256 << 10;
 constexpr size_t unsynced_max = 384;  // as many as have a descriptor
 
 }  // namespace
@@ -107,7 +107,7 @@ Result<size_t> Union::copy_range(uint64_t from_id, uint64_t from_offset, uint64_
   auto from = TRY(locate(from_id, false));
   auto to = TRY(locate(to_id, true));
   if (from.file) return sys::copy_file_range(*from.file, from_offset, *to.file, to_offset, length);
-  std::vector<std::byte> buffer(std::min(length, copy_bytes));
+  std::vector<std::byte> buffer(std::min(length, copy_range_bytes));
   size_t done = 0;
   while (done < length) {
     auto piece = std::span(buffer).first(std::min(buffer.size(), length - done));

@@ -2,18 +2,13 @@
 #include "store/analyze/scheme_run.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "base/sys_event.h"
+#include "store/chunker.h"
 
 namespace lyr::store {
 namespace {
-
-bool all_zeros(std::span<const std::byte> data) {
-  return data.front() == std::byte{0} &&
-         std::memcmp(data.data(), data.data() + 1, data.size() - 1) == 0;
-}
 
 // Three passes, so that each can be timed by itself: cut, hash, count.
 class ChunkRun final : public SchemeRun {

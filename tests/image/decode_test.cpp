@@ -4,8 +4,8 @@
 #include <crc.h>
 #include <gtest/gtest.h>
 #include <igzip_lib.h>
-#include <zstd.h>
 
+#include "tests/image/compressed.h"
 #include "tests/image/tar_maker.h"
 
 namespace lyr::image {
@@ -23,12 +23,6 @@ std::string gzip(std::string_view data) {
   stream->avail_out = static_cast<uint32_t>(out.size());
   EXPECT_EQ(isal_deflate(stream.get()), COMP_OK);
   out.resize(stream->total_out);
-  return out;
-}
-
-std::string zstd(std::string_view data) {
-  std::string out(ZSTD_compressBound(data.size()), '\0');
-  out.resize(ZSTD_compress(out.data(), out.size(), data.data(), data.size(), 1));
   return out;
 }
 

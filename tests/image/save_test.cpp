@@ -4,7 +4,6 @@
 #include "image/save.h"
 
 #include <gtest/gtest.h>
-#include <zstd.h>
 
 #include <nlohmann/json.hpp>
 
@@ -12,6 +11,7 @@
 #include "image/blob_source.h"
 #include "image/load.h"
 #include "image/manifest.h"
+#include "tests/image/compressed.h"
 #include "tests/image/tar_maker.h"
 #include "tests/store/tree_text.h"
 
@@ -20,12 +20,6 @@ namespace {
 
 using store::must;
 using TestJson = nlohmann::ordered_json;
-
-std::string zstd(std::string_view data) {
-  std::string out(ZSTD_compressBound(data.size()), '\0');
-  out.resize(ZSTD_compress(out.data(), out.size(), data.data(), data.size(), 1));
-  return out;
-}
 
 // Duplicate paths, pax records nobody knows, a sparse file, a payload of two blocks, and bytes
 // after the end.

@@ -14,13 +14,6 @@ ObjectId id_of(const std::string& content) {
   return ObjectId::of(std::as_bytes(std::span(content)));
 }
 
-// One that zstd makes shorter.
-std::string text_of(size_t size, unsigned seed) {
-  std::string content = content_of(size, seed);
-  for (size_t i = 0; i < size; i += 2) content[i] = 'a';
-  return content;
-}
-
 class ObjectBatch : public StoreTest, public testing::WithParamInterface<sys::ReadWay> {
  protected:
   // Objects in two packs, in turn.

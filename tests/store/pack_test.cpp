@@ -10,7 +10,7 @@
 namespace lyr::store {
 namespace {
 
-std::vector<std::byte> content_of(size_t size, unsigned seed) {
+std::vector<std::byte> object_of(size_t size, unsigned seed) {
   std::vector<std::byte> content(size);
   uint64_t state = seed * 0x9e3779b97f4a7c15u + 1;
   for (std::byte& byte : content) {
@@ -35,7 +35,7 @@ class PackTest : public testing::Test {
     PackWriter writer = must(PackWriter::create(packs_, writes));
     number_ = writer.number();
     for (size_t size : sizes) {
-      contents_.push_back(content_of(size, static_cast<unsigned>(contents_.size())));
+      contents_.push_back(object_of(size, static_cast<unsigned>(contents_.size())));
       objects_.push_back(ObjectId::of(contents_.back()));
       offsets_.push_back(must(writer.append(objects_.back(), contents_.back())));
     }

@@ -9,22 +9,22 @@
 namespace lyr::store {
 namespace {
 
-std::string text_of(size_t number) { return "object number " + std::to_string(number); }
+std::string numbered(size_t number) { return "object number " + std::to_string(number); }
 
 ObjectId id_of(size_t number) {
-  std::string text = text_of(number);
+  std::string text = numbered(number);
   return ObjectId::of(std::as_bytes(std::span(text)));
 }
 
 ObjectBuffer keep(UnpackedObjects& objects, size_t number, ObjectBuffer buffer) {
-  std::string text = text_of(number);
+  std::string text = numbered(number);
   std::ranges::copy(std::as_bytes(std::span(text)), buffer.get());
   return objects.keep(id_of(number), std::move(buffer));
 }
 
 // What is kept of it from its second byte on; empty: nothing.
 std::string kept(UnpackedObjects& objects, size_t number) {
-  std::string text(text_of(number).size() - 1, '\0');
+  std::string text(numbered(number).size() - 1, '\0');
   bool found = objects.read(id_of(number), 1, std::as_writable_bytes(std::span(text)));
   return found ? text : "";
 }
@@ -39,7 +39,7 @@ TEST(UnpackedObjects, GivesBackTheLastOnesAndTheirBuffers) {
   }
   for (size_t i = 0; i < count; ++i) {
     bool is_kept = i >= count - unpacked_objects_max;
-    EXPECT_EQ(kept(objects, i), is_kept ? text_of(i).substr(1) : "") << i;
+    EXPECT_EQ(kept(objects, i), is_kept ? numbered(i).substr(1) : "") << i;
   }
 }
 
@@ -48,7 +48,7 @@ TEST(UnpackedObjects, WhatIsReadStays) {
   ObjectBuffer buffer = make_object_buffer();
   for (size_t i = 0; i < 3 * unpacked_objects_max; ++i) {
     buffer = keep(objects, i, std::move(buffer));
-    EXPECT_EQ(kept(objects, 0), text_of(0).substr(1)) << i;
+    EXPECT_EQ(kept(objects, 0), numbered(0).substr(1)) << i;
   }
 }
 
@@ -58,7 +58,7 @@ TEST(UnpackedObjects, ABufferIsTakenOnceForEachObject) {
   std::byte* mine = buffer.get();
   buffer = keep(objects, 1, std::move(buffer));
   EXPECT_EQ(buffer.get(), mine);
-  EXPECT_EQ(kept(objects, 1), text_of(1).substr(1));
+  EXPECT_EQ(kept(objects, 1), numbered(1).substr(1));
 }
 
 }  // namespace

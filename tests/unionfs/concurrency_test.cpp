@@ -30,7 +30,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void plant(const std::string& root) {
+void plant_many(const std::string& root) {
   for (const char* path : {"/a/b/c", "/d/e", "/g"}) fs::create_directories(root + path);
   for (const char* path : {"/f0", "/a/f1", "/a/b/f2", "/d/f0", "/d/e/f1", "/g/f2"})
     std::ofstream(root + path) << std::string(30000, path[1]);
@@ -127,7 +127,7 @@ class Concurrency : public testing::Test {
  protected:
   Concurrency() : base_(fs::temp_directory_path() / ("lyr-clients." + std::to_string(getpid()))) {
     fs::remove_all(base_);
-    plant(base_ + "/plain");
+    plant_many(base_ + "/plain");
   }
   ~Concurrency() override { fs::remove_all(base_); }
 

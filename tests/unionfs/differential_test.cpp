@@ -51,19 +51,14 @@ void play_seed(uint64_t seed, int operations, Below below) {
   fs::remove_all(base);
 }
 
-int operations() {
-  const char* text = getenv("LYR_OPERATIONS");
-  return text == nullptr ? 20000 : std::atoi(text);
-}
-
 class Differential : public testing::TestWithParam<Below> {};
 
 TEST_P(Differential, FixedSeeds) {
   if (const char* seed = getenv("LYR_SEED"))
-    return play_seed(std::strtoull(seed, nullptr, 10), operations(), GetParam());
+    return play_seed(std::strtoull(seed, nullptr, 10), operations_of_run(20000), GetParam());
   // The last two found a file that was copied up when none of its names was known any more.
   for (uint64_t seed : {1ULL, 2ULL, 3ULL, 3452924880ULL, 4038731138ULL}) {
-    play_seed(seed, operations(), GetParam());
+    play_seed(seed, operations_of_run(20000), GetParam());
     if (HasFatalFailure()) return;
   }
 }
@@ -71,7 +66,7 @@ TEST_P(Differential, FixedSeeds) {
 TEST_P(Differential, RandomSeed) {
   uint64_t seed = std::random_device()();
   std::printf("LYR_SEED=%llu\n", static_cast<unsigned long long>(seed));
-  play_seed(seed, operations(), GetParam());
+  play_seed(seed, operations_of_run(20000), GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(Lower, Differential,

@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 constexpr int spare_inodes = 12;
 constexpr uint64_t inodes_max = 1 << 20;  // a limit that may be lowered, but none is reached
 
-void plant(const std::string& root) {
+void plant_few(const std::string& root) {
   for (const char* path : {"/a/b/c", "/d/e", "/g"}) fs::create_directories(root + path);
   for (const char* path : {"/f0", "/a/f1", "/a/b/f2", "/d/f0", "/d/e/f1", "/g/f2"})
     std::ofstream(root + path) << path;
@@ -42,7 +42,7 @@ class FullDisk : public testing::TestWithParam<uint64_t> {
     plain_ = base_ + "/plain";
     scratch_ = base_ + "/scratch";
     fs::create_directories(scratch_);
-    plant(plain_);
+    plant_few(plain_);
     UnionMount::enter_private_namespace();
     limit(inodes_max);
     mounted_.emplace(scratch_, plain_);

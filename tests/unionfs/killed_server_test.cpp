@@ -58,7 +58,7 @@ std::string shift(const std::string& from, const std::string& to, unsigned flags
 std::string make(const std::string& path) { return code(mkdir(path.c_str(), 0751)); }
 std::string remove(const std::string& path) { return code(unlink(path.c_str())); }
 
-std::string names(const std::string& root) {
+std::string play_names(const std::string& root) {
   std::string in = root + "/new";
   return joined({make(in), put(in + "/a", "one", O_CREAT | O_EXCL),
                  code(link((in + "/a").c_str(), (in + "/b").c_str())),
@@ -213,7 +213,7 @@ class KilledServer : public testing::Test {
   std::string base_;
 };
 
-TEST_F(KilledServer, Names) { kill_everywhere(names); }
+TEST_F(KilledServer, Names) { kill_everywhere(play_names); }
 TEST_F(KilledServer, Directories) { kill_everywhere(directories); }
 TEST_F(KilledServer, Copies) { kill_everywhere(copies); }
 TEST_F(KilledServer, LargeCopies) {

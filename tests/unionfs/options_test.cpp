@@ -20,12 +20,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string outcome(int result) { return result == 0 ? "ok" : strerrorname_np(errno); }
+std::string code_of(int result) { return result == 0 ? "ok" : strerrorname_np(errno); }
 
-std::string make(const std::string& path) {
+std::string make_file(const std::string& path) {
   int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0644);
   if (fd >= 0) close(fd);
-  return outcome(fd < 0 ? -1 : 0);
+  return code_of(fd < 0 ? -1 : 0);
 }
 
 struct stat status_of(const std::string& path) {
@@ -61,16 +61,16 @@ TEST_F(UnionOptions, WithoutAnUpperNothingChanges) {
   auto before = snapshot(base_ + "/plain", true);
   UnionMount mounted(base_ + "/scratch", "", with([](Options& options) { options.upper.reset(); }));
   std::string at = mounted.path();
-  EXPECT_EQ(make(at + "/new"), "EROFS");
-  EXPECT_EQ(outcome(truncate((at + "/f").c_str(), 1)), "EROFS");
-  EXPECT_EQ(outcome(unlink((at + "/f").c_str())), "EROFS");
-  EXPECT_EQ(outcome(mkdir((at + "/n").c_str(), 0700)), "EROFS");
-  EXPECT_EQ(outcome(rmdir((at + "/d/inner").c_str())), "EROFS");
-  EXPECT_EQ(outcome(rename((at + "/f").c_str(), (at + "/d/f").c_str())), "EROFS");
-  EXPECT_EQ(outcome(link((at + "/f").c_str(), (at + "/d/f").c_str())), "EROFS");
-  EXPECT_EQ(outcome(symlink("f", (at + "/s").c_str())), "EROFS");
-  EXPECT_EQ(outcome(chmod((at + "/f").c_str(), 0600)), "EROFS");
-  EXPECT_EQ(outcome(setxattr((at + "/f").c_str(), "user.a", "b", 1, 0)), "EROFS");
+  EXPECT_EQ(make_file(at + "/new"), "EROFS");
+  EXPECT_EQ(code_of(truncate((at + "/f").c_str(), 1)), "EROFS");
+  EXPECT_EQ(code_of(unlink((at + "/f").c_str())), "EROFS");
+  EXPECT_EQ(code_of(mkdir((at + "/n").c_str(), 0700)), "EROFS");
+  EXPECT_EQ(code_of(rmdir((at + "/d/inner").c_str())), "EROFS");
+  EXPECT_EQ(code_of(rename((at + "/f").c_str(), (at + "/d/f").c_str())), "EROFS");
+  EXPECT_EQ(code_of(link((at + "/f").c_str(), (at + "/d/f").c_str())), "EROFS");
+  EXPECT_EQ(code_of(symlink("f", (at + "/s").c_str())), "EROFS");
+  EXPECT_EQ(code_of(chmod((at + "/f").c_str(), 0600)), "EROFS");
+  EXPECT_EQ(code_of(setxattr((at + "/f").c_str(), "user.a", "b", 1, 0)), "EROFS");
   EXPECT_EQ(differences(snapshot(at, true), before), "");
 }
 
@@ -86,15 +86,15 @@ TEST_F(UnionOptions, OwnersAreMapped) {
   EXPECT_EQ(owner(at + "/d"), "1000:1000");
   EXPECT_EQ(owner(at + "/f"), "110000:110004");
   EXPECT_EQ(owner(at + "/d/g"), "65534:1000");
-  EXPECT_EQ(outcome(chown((at + "/f").c_str(), 110006, 1000)), "ok");
+  EXPECT_EQ(code_of(chown((at + "/f").c_str(), 110006, 1000)), "ok");
   EXPECT_EQ(owner(at + "/f"), "110006:1000");
   EXPECT_EQ(owner(mounted.upper() + "/f"), "7:0");
-  EXPECT_EQ(outcome(chown((at + "/f").c_str(), 7, 1000)), "EINVAL");
-  EXPECT_EQ(make(at + "/d/of_root"), "EOVERFLOW");
+  EXPECT_EQ(code_of(chown((at + "/f").c_str(), 7, 1000)), "EINVAL");
+  EXPECT_EQ(make_file(at + "/d/of_root"), "EOVERFLOW");
   pid_t child = fork();
   if (child == 0) {
     if (setresgid(110001, 110001, 110001) != 0 || setresuid(110002, 110002, 110002) != 0) _exit(1);
-    _exit(make(at + "/d/new") == "ok" ? 0 : 2);
+    _exit(make_file(at + "/d/new") == "ok" ? 0 : 2);
   }
   int status = 0;
   waitpid(child, &status, 0);
@@ -111,8 +111,8 @@ TEST_F(UnionOptions, OneOwnerForAll) {
   };
   UnionMount mounted(base_ + "/scratch", "", with(squash));
   std::string at = mounted.path();
-  EXPECT_EQ(make(at + "/new"), "ok");
-  EXPECT_EQ(outcome(chown((at + "/f").c_str(), 9, 9)), "ok");
+  EXPECT_EQ(make_file(at + "/new"), "ok");
+  EXPECT_EQ(code_of(chown((at + "/f").c_str(), 9, 9)), "ok");
   for (const char* path : {"/f", "/d", "/new"}) EXPECT_EQ(owner(at + path), "33:44") << path;
   EXPECT_EQ(owner(mounted.upper() + "/new"), "0:0");
 }
@@ -121,13 +121,13 @@ TEST_F(UnionOptions, WithoutRedirectsDirectoriesOfTheLowerStay) {
   auto off = [](Options& options) { options.redirects = false; };
   UnionMount mounted(base_ + "/scratch", "", with(off));
   std::string at = mounted.path();
-  EXPECT_EQ(outcome(rename((at + "/d").c_str(), (at + "/e").c_str())), "EXDEV");
-  EXPECT_EQ(outcome(mkdir((at + "/new").c_str(), 0755)), "ok");
-  EXPECT_EQ(outcome(renameat2(AT_FDCWD, (at + "/new").c_str(), AT_FDCWD, (at + "/d").c_str(),
+  EXPECT_EQ(code_of(rename((at + "/d").c_str(), (at + "/e").c_str())), "EXDEV");
+  EXPECT_EQ(code_of(mkdir((at + "/new").c_str(), 0755)), "ok");
+  EXPECT_EQ(code_of(renameat2(AT_FDCWD, (at + "/new").c_str(), AT_FDCWD, (at + "/d").c_str(),
                               RENAME_EXCHANGE)),
             "EXDEV");
-  EXPECT_EQ(outcome(rename((at + "/new").c_str(), (at + "/d/new").c_str())), "ok");
-  EXPECT_EQ(outcome(rename((at + "/f").c_str(), (at + "/d/new/f").c_str())), "ok");
+  EXPECT_EQ(code_of(rename((at + "/new").c_str(), (at + "/d/new").c_str())), "ok");
+  EXPECT_EQ(code_of(rename((at + "/f").c_str(), (at + "/d/new/f").c_str())), "ok");
   EXPECT_EQ(read_whole(at + "/d/new/f"), "text");
 }
 
@@ -140,7 +140,7 @@ TEST_F(UnionOptions, WhiteoutFilesOfAnUpperBecomeOverlayfss) {
   fs::create_directories(upper + "/closed");
   fs::create_directories(upper + "/remade");
   for (const char* path : {"/.wh.f", "/closed/.wh..wh..opq", "/.wh.remade", "/closed/kept"})
-    ASSERT_EQ(make(upper + path), "ok");
+    ASSERT_EQ(make_file(upper + path), "ok");
   for (int turn = 0; turn < 2; ++turn) {
     mounted.mount();
     auto shown = snapshot(at, false);
@@ -154,10 +154,10 @@ TEST_F(UnionOptions, WhiteoutFilesOfAnUpperBecomeOverlayfss) {
   EXPECT_FALSE(fs::exists(upper + "/.wh.f"));
   EXPECT_FALSE(fs::exists(upper + "/closed/.wh..wh..opq"));
   mounted.mount();
-  EXPECT_EQ(outcome(mkdir((at + "/f").c_str(), 0755)), "ok");
-  EXPECT_EQ(make(at + "/.wh.d"), "EPERM");
-  EXPECT_EQ(outcome(rename((at + "/closed/kept").c_str(), (at + "/.wh.d").c_str())), "EPERM");
-  EXPECT_EQ(outcome(symlink("x", (at + "/.wh..wh..opq").c_str())), "EPERM");
+  EXPECT_EQ(code_of(mkdir((at + "/f").c_str(), 0755)), "ok");
+  EXPECT_EQ(make_file(at + "/.wh.d"), "EPERM");
+  EXPECT_EQ(code_of(rename((at + "/closed/kept").c_str(), (at + "/.wh.d").c_str())), "EPERM");
+  EXPECT_EQ(code_of(symlink("x", (at + "/.wh..wh..opq").c_str())), "EPERM");
 }
 
 TEST_F(UnionOptions, MarksAreNeitherShownNorTaken) {
@@ -172,8 +172,8 @@ TEST_F(UnionOptions, MarksAreNeitherShownNorTaken) {
     ssize_t size = listxattr(file.c_str(), names, sizeof names);
     EXPECT_EQ(std::string(names, static_cast<size_t>(size)), std::string("user.color\0", 11));
     EXPECT_LT(getxattr(file.c_str(), "user.overlay.redirect", names, sizeof names), 0);
-    EXPECT_EQ(outcome(setxattr(file.c_str(), "user.overlay.opaque", "y", 1, 0)), "EPERM");
-    EXPECT_EQ(outcome(setxattr(file.c_str(), "user.fuseoverlayfs.opaque", "y", 1, 0)), "EPERM");
+    EXPECT_EQ(code_of(setxattr(file.c_str(), "user.overlay.opaque", "y", 1, 0)), "EPERM");
+    EXPECT_EQ(code_of(setxattr(file.c_str(), "user.fuseoverlayfs.opaque", "y", 1, 0)), "EPERM");
     std::ofstream(file, std::ios::app) << "more";
   }
   EXPECT_LT(getxattr((mounted.upper() + "/f").c_str(), "user.overlay.redirect", nullptr, 0), 0);
@@ -188,12 +188,12 @@ TEST_F(UnionOptions, WithoutAttributesOrLinkCounts) {
   };
   UnionMount mounted(base_ + "/scratch", "", with(plain));
   std::string at = mounted.path();
-  EXPECT_EQ(outcome(setxattr((at + "/f").c_str(), "user.a", "b", 1, 0)), "EOPNOTSUPP");
+  EXPECT_EQ(code_of(setxattr((at + "/f").c_str(), "user.a", "b", 1, 0)), "EOPNOTSUPP");
   EXPECT_EQ(status_of(at + "/d").st_nlink, 1U);
   int fd = open((at + "/f").c_str(), O_WRONLY | O_APPEND);
   ASSERT_GE(fd, 0);
   EXPECT_EQ(write(fd, "!", 1), 1);
-  EXPECT_EQ(outcome(fsync(fd)), "ok");
+  EXPECT_EQ(code_of(fsync(fd)), "ok");
   close(fd);
   EXPECT_EQ(read_whole(at + "/f"), "text!");
 }

@@ -20,11 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void write_file(const std::string& path, const std::string& text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
-
-void plant(const std::string& root) {
+void plant_changed(const std::string& root) {
   for (const char* path : {"/kept/deep", "/emptied", "/remade", "/moved/inner/deep", "/swapped",
                            "/replaced_by_file", "/gone/a/b"})
     fs::create_directories(root + path);
@@ -114,7 +110,7 @@ TEST_P(Overlayfs, ShowsWhatTheUnionShowed) {
   fs::remove_all(base);
   std::string plain = base + "/plain";
   fs::create_directories(plain);
-  plant(plain);
+  plant_changed(plain);
   {
     UnionMount mounted(base + "/scratch", plain,
                        {.trusted_xattrs = trusted, .plain_lower = plain_lower});
@@ -139,12 +135,12 @@ TEST_P(Overlayfs, ShowsWhatTheUnionShowed) {
   fs::remove_all(base);
 }
 
-std::string name_of(const testing::TestParamInfo<std::tuple<bool, bool>>& info) {
+std::string shape_of(const testing::TestParamInfo<std::tuple<bool, bool>>& info) {
   auto [trusted, plain_lower] = info.param;
   return std::string(trusted ? "Trusted" : "User") + (plain_lower ? "Directories" : "Tree");
 }
 INSTANTIATE_TEST_SUITE_P(Marks, Overlayfs, testing::Combine(testing::Bool(), testing::Bool()),
-                         name_of);
+                         shape_of);
 
 }  // namespace
 }  // namespace lyr::unionfs

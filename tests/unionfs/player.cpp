@@ -12,17 +12,16 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+
+#include "tests/unionfs/snapshot.h"
 
 namespace lyr::unionfs {
 namespace {
 
 namespace fs = std::filesystem;
-
-void write_file(const std::string& path, const std::string& text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
 
 // What one operation did, as text: equal texts, equal behaviour.
 std::string outcome(long result) {
@@ -159,6 +158,11 @@ std::string pattern(uint64_t seed, size_t size) {
   for (size_t i = 0; i < size; ++i)
     text[i] = static_cast<char>('a' + (seed * 31 + i * 7 + i / 97) % 26);
   return text;
+}
+
+int operations_of_run(int usual) {
+  const char* text = getenv("LYR_OPERATIONS");
+  return text == nullptr ? usual : std::atoi(text);
 }
 
 void plant(const std::string& root, bool links) {

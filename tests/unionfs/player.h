@@ -17,6 +17,9 @@ std::string pattern(uint64_t seed, size_t size);
 // A tree with a bit of everything; `links`: some files have several names.
 void plant(const std::string& root, bool links = true);
 
+// How many operations a test that plays them shall do: LYR_OPERATIONS, else `usual`.
+int operations_of_run(int usual);
+
 class Player {
  public:
   Player(std::string left, std::string right, uint64_t seed);

@@ -160,7 +160,7 @@ class Tree {
 };
 
 // `xattrs`: one file has one. Overlayfs asks an image without any for none.
-void plant(const std::string& root, bool xattrs) {
+void plant_counted(const std::string& root, bool xattrs) {
   fs::create_directories(root + "/d");
   fs::create_directories(root + "/e/empty");
   fs::create_directories(root + "/many");
@@ -449,7 +449,7 @@ class Requests : public testing::Test {
     fs::remove_all(base_);
   }
   void mount(Below below) {
-    plant(base_ + "/plain", below == Below::tree);
+    plant_counted(base_ + "/plain", below == Below::tree);
     mounted_.emplace(base_ + "/scratch", base_ + "/plain", settings_for(below));
   }
 

@@ -13,8 +13,8 @@
 namespace lyr::unionfs {
 namespace {
 
-constexpr int64_t quick = 5'000;
-constexpr int64_t slow = 50'000;
+constexpr int64_t short_gap_ns = 5'000;
+constexpr int64_t long_gap_ns = 50'000;
 constexpr int64_t for_ever = std::numeric_limits<int64_t>::max();
 
 // Of `count` requests, each `gap` after the answer before it: how many change sides.
@@ -26,31 +26,31 @@ int changes(Side& side, int count, int64_t gap) {
 
 TEST(Side, StaysWhereRequestsComeQuickly) {
   Side side;
-  EXPECT_EQ(changes(side, 10'000, quick), 0);
+  EXPECT_EQ(changes(side, 10'000, short_gap_ns), 0);
 }
 
 TEST(Side, OneSlowRequestIsForgiven) {
   Side side;
   for (int i = 0; i < 100; ++i) {
-    EXPECT_EQ(changes(side, 50, quick), 0);
-    EXPECT_EQ(changes(side, 1, 1000 * slow), 0);
+    EXPECT_EQ(changes(side, 50, short_gap_ns), 0);
+    EXPECT_EQ(changes(side, 1, 1000 * long_gap_ns), 0);
   }
 }
 
 TEST(Side, FollowsWhoAsks) {
   Side side;
-  changes(side, 1000, quick);
-  EXPECT_EQ(changes(side, 12, slow), 1);
-  EXPECT_EQ(changes(side, 1000, quick), 0) << "it is quick here";
+  changes(side, 1000, short_gap_ns);
+  EXPECT_EQ(changes(side, 12, long_gap_ns), 1);
+  EXPECT_EQ(changes(side, 1000, short_gap_ns), 0) << "it is short_gap_ns here";
 }
 
-// Who works for long between requests is as slow on either side.
+// Who works for long between requests is as long_gap_ns on either side.
 TEST(Side, SeldomTriesWhereNeitherIsQuick) {
   Side side;
-  EXPECT_LE(changes(side, 10'000, slow), 24);
+  EXPECT_LE(changes(side, 10'000, long_gap_ns), 24);
 }
 
-// The gaps of a program that is quick on side 1, and slow on side 0.
+// The gaps of a program that is short_gap_ns on side 1, and long_gap_ns on side 0.
 TEST(Side, ComesBackFromATrialThatWasWorse) {
   Side side;
   int at = 1;
@@ -58,7 +58,7 @@ TEST(Side, ComesBackFromATrialThatWasWorse) {
   constexpr int64_t works = 30'000;  // itself, between two requests
   for (int i = 0; i < 10'000; ++i) {
     there += at;
-    if (side.changes(at == 1 ? works : works + slow)) at = 1 - at;
+    if (side.changes(at == 1 ? works : works + long_gap_ns)) at = 1 - at;
   }
   EXPECT_GT(there, 9'500);
 }
@@ -83,7 +83,7 @@ std::vector<int> allowed() { return sys::cpus_allowed().value_or(std::vector<int
 TEST(SameCpu, KeepsTheCallerOnOneCpuUntilItIsTold) {
   bool done = on_two_cpus([](SameCpu& same_cpu, const std::vector<int>& cpus) {
     EXPECT_EQ(same_cpu.running(), 0);
-    same_cpu.keep_until(for_ever, quick);
+    same_cpu.keep_until(for_ever, short_gap_ns);
     EXPECT_EQ(allowed().size(), 1u);
     EXPECT_EQ(same_cpu.running(), 1);
     same_cpu.stop();
@@ -95,9 +95,9 @@ TEST(SameCpu, KeepsTheCallerOnOneCpuUntilItIsTold) {
 
 TEST(SameCpu, ChangesTheCpuWhenRequestsComeSlowly) {
   bool done = on_two_cpus([](SameCpu& same_cpu, const std::vector<int>&) {
-    same_cpu.keep_until(for_ever, quick);
+    same_cpu.keep_until(for_ever, short_gap_ns);
     std::vector<int> first = allowed();
-    for (int i = 0; i < 20 && allowed() == first; ++i) same_cpu.keep_until(for_ever, slow);
+    for (int i = 0; i < 20 && allowed() == first; ++i) same_cpu.keep_until(for_ever, long_gap_ns);
     EXPECT_EQ(allowed().size(), 1u);
     EXPECT_NE(allowed(), first);
   });
@@ -107,7 +107,7 @@ TEST(SameCpu, ChangesTheCpuWhenRequestsComeSlowly) {
 TEST(SameCpu, SleepsWhenItsTimeIsOverAndWakesAgain) {
   bool done = on_two_cpus([](SameCpu& same_cpu, const std::vector<int>&) {
     for (int i = 0; i < 100; ++i) {
-      same_cpu.keep_until(1, quick);  // long past
+      same_cpu.keep_until(1, short_gap_ns);  // long past
       while (same_cpu.running() != 0) std::this_thread::yield();
     }
   });
@@ -124,7 +124,7 @@ TEST(SameCpu, EndsWhileItFallsAsleep) {
       SameCpu same_cpu;
       if (!same_cpu.possible()) continue;
       int64_t over = sys::now_monotonic_ns() + 100'000;
-      same_cpu.keep_until(over, quick);
+      same_cpu.keep_until(over, short_gap_ns);
       int64_t end = over - 1000 + i % 50 * 100;
       while (sys::now_monotonic_ns() < end) continue;
     }

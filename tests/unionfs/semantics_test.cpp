@@ -30,11 +30,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void write_file(const std::string& path, const std::string& text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
-
-std::string outcome(long result) {
+std::string told(long result) {
   return result >= 0 ? std::to_string(result) : std::strerror(errno);
 }
 
@@ -107,14 +103,14 @@ TEST_P(Semantics, ManyOpenFilesOutliveTheirNames) {
       files.push_back(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL, 0644));
       EXPECT_GE(files.back(), 0);
       EXPECT_EQ(write(files.back(), path.data() + path.size() - 5, 5), 5);
-      said += outcome(unlink(path.c_str()));
+      said += told(unlink(path.c_str()));
     }
     for (int file : files) {
       char text[8] = {};
-      said += outcome(pwrite(file, "new", 3, 3)) + outcome(pread(file, text, sizeof text, 0));
-      said += std::string(text, 6) + outcome(ftruncate(file, 2)) + outcome(fchmod(file, 0600));
+      said += told(pwrite(file, "new", 3, 3)) + told(pread(file, text, sizeof text, 0));
+      said += std::string(text, 6) + told(ftruncate(file, 2)) + told(fchmod(file, 0600));
       struct stat status{};
-      said += outcome(fstat(file, &status)) + " links " + std::to_string(status.st_nlink);
+      said += told(fstat(file, &status)) + " links " + std::to_string(status.st_nlink);
       said += " size " + std::to_string(status.st_size) + "\n";
       close(file);
     }
@@ -267,7 +263,7 @@ TEST_P(Semantics, BytesNotYetWrittenBackAreData) {
       EXPECT_EQ(pwrite(file, text.data(), text.size(), 600000), 50000);
       for (int whence : {SEEK_DATA, SEEK_HOLE}) {
         for (off_t from : {0, 300000, 620000, 649999, 650000, 700000})
-          said += outcome(lseek(file, from, whence)) + " ";
+          said += told(lseek(file, from, whence)) + " ";
         text.assign(4096, 'm');
         EXPECT_EQ(pwrite(file, text.data(), text.size(), 688128), 4096);
       }
@@ -314,7 +310,7 @@ TEST_P(UnionSemantics, CopyFileRange) {
         total += done;
         length -= static_cast<size_t>(done);
       }
-      said += outcome(done < 0 ? done : total) + "\n";
+      said += told(done < 0 ? done : total) + "\n";
       close(source);
       close(target);
     };
@@ -334,12 +330,12 @@ TEST_P(Semantics, Fallocate) {
     for (const char* name : {"/f", "/large"}) {
       int file = open((root + name).c_str(), O_RDWR);
       int punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-      said += outcome(fallocate(file, punch, 100, 9000));
-      said += outcome(fallocate(file, FALLOC_FL_ZERO_RANGE, 12000, 5000));
-      said += outcome(fallocate(file, FALLOC_FL_KEEP_SIZE, 1 << 20, 100));
-      said += outcome(fallocate(file, 0, 10 << 20, 100));
+      said += told(fallocate(file, punch, 100, 9000));
+      said += told(fallocate(file, FALLOC_FL_ZERO_RANGE, 12000, 5000));
+      said += told(fallocate(file, FALLOC_FL_KEEP_SIZE, 1 << 20, 100));
+      said += told(fallocate(file, 0, 10 << 20, 100));
       struct stat status{};
-      said += outcome(fstat(file, &status)) + " size " + std::to_string(status.st_size) + "\n";
+      said += told(fstat(file, &status)) + " size " + std::to_string(status.st_size) + "\n";
       close(file);
     }
     return said;
@@ -386,7 +382,7 @@ TEST_P(UnionSemantics, HardLinksSurviveTheMoveOfTheirDirectory) {
     fs::rename(root + "/d", root + "/inner/d");
     std::ofstream(root + "/third", std::ios::app) << " changed by its third name";
     struct stat status{};
-    return outcome(stat((root + "/third").c_str(), &status)) + std::to_string(status.st_nlink);
+    return told(stat((root + "/third").c_str(), &status)) + std::to_string(status.st_nlink);
   });
 }
 
@@ -464,15 +460,15 @@ TEST_P(Semantics, OpenFilesOutliveTheirNamesOneByOne) {
     };
     for (int i = 0; i < count; ++i) {
       files.push_back(open((root + first(i)).c_str(), O_RDWR));
-      said += outcome(unlink((root + first(i)).c_str()));
+      said += told(unlink((root + first(i)).c_str()));
       links();
-      said += outcome(rename((root + second(i)).c_str(), (root + first(i)).c_str()));
-      said += outcome(unlink((root + first(i)).c_str()));
+      said += told(rename((root + second(i)).c_str(), (root + first(i)).c_str()));
+      said += told(unlink((root + first(i)).c_str()));
       links();
     }
     for (int file : files) {
       char text[32] = {};
-      said += outcome(pread(file, text, sizeof text, 0)) + text;
+      said += told(pread(file, text, sizeof text, 0)) + text;
       close(file);
     }
     return said;
@@ -534,15 +530,11 @@ TEST_P(Semantics, SetIdBitsOfWhatIsNew) {
   });
 }
 
-std::string name_of(const testing::TestParamInfo<Below>& parameter) {
-  return name_of(parameter.param);
-}
-
 INSTANTIATE_TEST_SUITE_P(Lower, Semantics,
                          testing::Values(Below::tree, Below::directories, Below::overlayfs),
-                         name_of);
+                         [](const auto& parameter) { return name_of(parameter.param); });
 INSTANTIATE_TEST_SUITE_P(Lower, UnionSemantics, testing::Values(Below::tree, Below::directories),
-                         name_of);
+                         [](const auto& parameter) { return name_of(parameter.param); });
 
 }  // namespace
 }  // namespace lyr::unionfs

@@ -116,23 +116,18 @@ void Survival::play(uint64_t seed, int operations) {
   EXPECT_EQ(difference(), "");
 }
 
-int operations() {
-  const char* text = getenv("LYR_OPERATIONS");
-  return text == nullptr ? 10000 : std::atoi(text);
-}
-
 TEST_F(Survival, RandomOperations) {
   const char* text = getenv("LYR_SEED");
   uint64_t seed = text != nullptr ? std::strtoull(text, nullptr, 10) : std::random_device()();
   std::printf("LYR_SEED=%llu\n", static_cast<unsigned long long>(seed));
-  play(seed, operations());
+  play(seed, operations_of_run(10000));
 }
 
 TEST_F(Survival, SeveralThreads) {
   mount({.threads = 4, .survives = endless});
   uint64_t seed = std::random_device()();
   std::printf("LYR_SEED=%llu\n", static_cast<unsigned long long>(seed));
-  play(seed, operations() / 2);
+  play(seed, operations_of_run(10000) / 2);
 }
 
 // The kernel's overlayfs over the image, which alone is served then.
