@@ -69,17 +69,27 @@ Ino Tree::parent(Ino directory) const {
   return image_->inodes[directory - 1].parent;
 }
 
-Ino Tree::Image::lookup(Ino directory, std::string_view name) const {
+uint32_t Tree::Image::find(Ino directory, std::string_view name) const {
   const TreeInodeRecord& inode = inodes[directory - 1];
-  if (!S_ISDIR(inode.mode) || inode.count == 0) return no_ino;
+  if (!S_ISDIR(inode.mode) || inode.count == 0) return no_entry;
   uint32_t hash = tree_name_hash(name);
   uint32_t mask = (1u << inode.slots_log2) - 1;
   for (uint32_t at = hash & mask;; at = (at + 1) & mask) {
     uint32_t slot = slots[inode.slots_first + at];
-    if (slot == 0) return no_ino;
+    if (slot == 0) return no_entry;
     const TreeEntryRecord& entry = entries[inode.first + slot - 1];
-    if (entry.hash == hash && text(entry.name, entry.name_bytes) == name) return entry.ino;
+    if (entry.hash == hash && text(entry.name, entry.name_bytes) == name) return slot - 1;
   }
+}
+
+Ino Tree::Image::lookup(Ino directory, std::string_view name) const {
+  uint32_t index = find(directory, name);
+  return index == no_entry ? no_ino : entries[inodes[directory - 1].first + index].ino;
+}
+
+uint32_t Tree::find(Ino directory, std::string_view name) const {
+  CHECK(directory != no_ino && directory <= image_->inodes.size());
+  return image_->find(directory, name);
 }
 
 Ino Tree::lookup(Ino directory, std::string_view name) const {

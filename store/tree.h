@@ -24,6 +24,7 @@ namespace lyr::store {
 using Ino = uint32_t;
 constexpr Ino root_ino = 1;
 constexpr Ino no_ino = 0;
+constexpr uint32_t no_entry = UINT32_MAX;  // where an entry of a directory is meant
 
 constexpr int links_followed_max = 40;  // in one path, as the kernel's MAXSYMLINKS
 
@@ -78,6 +79,8 @@ class Tree {
 
   // One hash probe, whatever the size of the directory. no_ino when absent.
   Ino lookup(Ino directory, std::string_view name) const;
+  // The same, as an index for entry(). no_entry when absent.
+  uint32_t find(Ino directory, std::string_view name) const;
   uint32_t entry_count(Ino directory) const;
   // The entries in a fixed order; index < entry_count(directory).
   TreeEntry entry(Ino directory, uint32_t index) const;

@@ -25,7 +25,8 @@ struct Tree::Image {
   const char* strings = nullptr;
 
   std::string_view text(uint32_t offset, uint32_t size) const { return {strings + offset, size}; }
-  Ino lookup(Ino directory, std::string_view name) const;  // no_ino: absent
+  uint32_t find(Ino directory, std::string_view name) const;  // no_entry: absent
+  Ino lookup(Ino directory, std::string_view name) const;     // no_ino: absent
 };
 
 ObjectId object_id(const TreeObjectRecord& record);

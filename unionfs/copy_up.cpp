@@ -115,7 +115,7 @@ Result<std::vector<Link>> Union::aliases_of(Node& node) {
       visible.push_back({directory, std::string(alias.name)});
     }
   }
-  for (const Link& link : node.links) {  // what the kernel knows counts in any case
+  for (const Link& link : nodes_.links(node)) {  // what the kernel knows counts in any case
     auto same = [&](const Link& other) {
       return other.parent == link.parent && other.name == link.name;
     };
@@ -133,9 +133,9 @@ uint32_t Union::visible_links(Node& node) {
 Result<> Union::place_copy(Node& node, Temporary copy, const std::vector<Link>& names) {
   if (names.empty()) {  // unlinked while in use: it lives on without a name
     Fd fd = TRY(sys::open_at(copy.work(), copy.name(), O_PATH | O_NOFOLLOW));
-    node.held = std::make_shared<const Fd>(std::move(fd));
+    node.make_more().held = std::make_shared<const Fd>(std::move(fd));
     ++held_count_;
-    nodes_.hold(node, node.held.get());
+    nodes_.hold(node, node.more().held.get());
     return {};
   }
   size_t given = 0;
@@ -171,18 +171,16 @@ Result<> Union::copy_up(Node& node, bool with_content) {
   if (node.in_upper) return {};
   if (!upper_.present()) return fail(EROFS, "copy-up");
   if (node.type == S_IFDIR) return copy_up_directory(node);
-  std::vector<Link> names = node.links;
-  if (lower_->status(node.lower).st_nlink > 1) names = TRY(aliases_of(node));
+  std::vector<Link> names = nodes_.links(node);
+  if (lower_->links(node.lower) > 1) names = TRY(aliases_of(node));
   for (const Link& name : names) TRY(copy_up_directory(*name.parent));
   Temporary copy = TRY(build_copy(node, with_content));
   auto status = TRY(sys::stat_at(copy.work(), copy.name()));
   KeptCopy kept(names.size() > 1 ? ledger_ : nullptr, node.id, status.st_ino);
   TRY(place_copy(node, std::move(copy), names));
-  node.in_upper = true;
   auto xattrs = lower_->xattr_names(node.lower);
   node.no_xattrs = xattrs && xattrs->empty();
-  node.upper_ino = status.st_ino;
-  nodes_.index(node);
+  nodes_.raise(node, status.st_ino);
   // Names that nobody had looked up are how the object is reached from now on: a file whose known
   // name was removed while in use has no other.
   for (const Link& name : names) nodes_.link(node, *name.parent, name.name);
@@ -192,18 +190,16 @@ Result<> Union::copy_up(Node& node, bool with_content) {
 Result<> Union::copy_up_directory(Node& directory) {
   if (directory.in_upper) return {};
   if (!upper_.present()) return fail(EROFS, "copy-up");
-  if (directory.links.empty()) return fail(ENOENT, "copy-up");
-  Link link = directory.links.front();
+  if (!directory.has_name()) return fail(ENOENT, "copy-up");
+  Link link{nodes_.parent(directory), nodes_.name(directory)};
   TRY(copy_up_directory(*link.parent));
   TRY(load(directory));
   Temporary copy = TRY(build_copy(directory, true));
   auto status = TRY(sys::stat_at(copy.work(), copy.name()));
   TRY(place_copy(directory, std::move(copy), {link}));
-  directory.in_upper = true;
-  directory.upper_ino = status.st_ino;
   auto xattrs = lower_->xattr_names(directory.lower);
   directory.no_xattrs = xattrs && xattrs->empty();
-  nodes_.index(directory);
+  nodes_.raise(directory, status.st_ino);
   return {};
 }
 

@@ -21,10 +21,10 @@ void Union::remember_fd(Node& node, bool data) {
       Node* old = nodes_.find(open_fds_[i].first);
       if (old == nullptr || old == &node) continue;
       if (open_fds_[i].second) {
-        old->data.reset();
-      } else if (old->type == S_IFDIR && !old->links.empty()) {
-        if (old->record != Ledger::nowhere) nodes_.hold(*old, nullptr);
-        old->held.reset();
+        old->make_more().data.reset();
+      } else if (old->type == S_IFDIR && old->has_name()) {
+        nodes_.hold(*old, nullptr);
+        old->make_more().held.reset();
       }
     }
     open_fds_.erase(open_fds_.begin(), open_fds_.begin() + static_cast<ptrdiff_t>(half));
@@ -34,37 +34,39 @@ void Union::remember_fd(Node& node, bool data) {
 
 Result<SharedFd> Union::directory_fd(Node& directory) {
   if (directory.id == root_id) return upper_.root();
-  if (directory.held) return directory.held;
-  if (directory.links.empty()) return fail(ENOENT, "directory");
-  auto parent = TRY(directory_fd(*directory.links.front().parent));
-  const std::string& name = directory.links.front().name;
+  if (directory.more().held) return directory.more().held;
+  if (!directory.has_name()) return fail(ENOENT, "directory");
+  auto parent = TRY(directory_fd(*nodes_.parent(directory)));
+  std::string name = nodes_.name(directory);
   Fd fd = TRY(sys::open_at(*parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  directory.held = std::make_shared<const Fd>(std::move(fd));
+  directory.make_more().held = std::make_shared<const Fd>(std::move(fd));
   remember_fd(directory, false);
-  return directory.held;
+  return directory.more().held;
 }
 
 Result<SharedFd> Union::object(Node& node) {
   if (node.type == S_IFDIR) return directory_fd(node);
-  if (node.held) return node.held;
-  if (node.data) return node.data;
+  if (node.more().held) return node.more().held;
+  if (node.more().data) return node.more().data;
   SharedFd parent = upper_.work();
-  std::string name = node.orphan;
-  if (!node.links.empty()) {
-    parent = TRY(directory_fd(*node.links.front().parent));
-    name = node.links.front().name;
+  std::string name;
+  if (node.has_name()) {
+    parent = TRY(directory_fd(*nodes_.parent(node)));
+    name = nodes_.name(node);
+  } else if (node.orphan) {
+    name = Upper::orphan_name(node.id);
   }
   Fd fd = TRY(sys::open_at(*parent, name.c_str(), O_PATH | O_NOFOLLOW));
   return std::make_shared<const Fd>(std::move(fd));
 }
 
 Result<SharedFd> Union::data_fd(Node& node) {
-  if (node.data) return node.data;
+  if (node.more().data) return node.more().data;
   auto fd = TRY(object(node));
   Fd data = TRY(sys::reopen(*fd, O_RDWR));
-  node.data = std::make_shared<const Fd>(std::move(data));
+  node.make_more().data = std::make_shared<const Fd>(std::move(data));
   remember_fd(node, true);
-  return node.data;
+  return node.more().data;
 }
 
 }  // namespace lyr::unionfs

@@ -143,18 +143,15 @@ std::string_view DirectoryLower::entry_name(Ino directory, uint32_t index) const
   return listing(directory).names.name(index);
 }
 
-bool DirectoryLower::has(Ino directory, std::string_view name) const {
+uint32_t DirectoryLower::find(Ino directory, std::string_view name) const {
   const Listing& here = listing(directory);
   CHECK(here.loaded);
-  return here.names.find(name) != here.names.size();
+  uint32_t index = here.names.find(name);
+  return index == here.names.size() ? no_entry : index;
 }
 
-Result<Ino> DirectoryLower::lookup(Ino directory, std::string_view name) {
-  Listing& here = listing(directory);
-  CHECK(here.loaded);
-  uint32_t index = here.names.find(name);
-  if (index == here.names.size()) return no_ino;
-  Ino known = here.names.at(index).ino;
+Result<Ino> DirectoryLower::entry_ino(Ino directory, uint32_t index) {
+  Ino known = listing(directory).names.at(index).ino;
   return known != no_ino ? known : identify(directory, index);
 }
 

@@ -25,14 +25,15 @@ class DirectoryLower : public Lower {
   Result<> load(Ino directory) override;
   uint32_t entry_count(Ino directory) const override;
   std::string_view entry_name(Ino directory, uint32_t index) const override;
-  bool has(Ino directory, std::string_view name) const override;
-  Result<Ino> lookup(Ino directory, std::string_view name) override;
+  uint32_t find(Ino directory, std::string_view name) const override;
+  Result<Ino> entry_ino(Ino directory, uint32_t index) override;
   size_t entries_expected(Ino directory) const override;
   Ino parent(Ino directory) const override { return object(directory).directory; }
   std::string_view name(Ino directory) const override;
 
   uint32_t type(Ino ino) const override { return object(ino).mode & S_IFMT; }
   uint64_t number(Ino ino) const override { return object(ino).number; }
+  uint32_t links(Ino ino) const override { return object(ino).links; }
   struct stat status(Ino ino) const override;
   Result<std::string> symlink_target(Ino ino) override;
   Result<std::vector<std::string>> xattr_names(Ino ino) override;

@@ -31,7 +31,10 @@ Result<std::set<int>> open_descriptors() {
 // What a server that is dead had open, but for what it hands down.
 Result<> close_strays(std::set<int> kept, const Ledger& ledger) {
   for (size_t i = 0; i < Ledger::handed_max; ++i) kept.insert(ledger.handed(i));
-  ledger.each([&](Ledger::Index, const Record& record) { kept.insert(record.held); });
+  for (Ledger::Row row = 1; row <= ledger.rows_used(); ++row) {
+    auto inode = ledger.kept(row);
+    if (inode) kept.insert(inode->held);
+  }
   auto open = TRY(open_descriptors());
   for (int number : open) {
     if (!kept.contains(number)) Fd(number).reset();

@@ -3,13 +3,15 @@
 // kernel knows, and what was being done. It lies in memory that outlives the process, since its
 // keeper maps it too, and is kept by plain stores as things happen: no request costs a system call
 // more. A kill may come between any two stores, so whatever is written has one that makes it count.
-// An inode with a name of up to 16 bytes takes 64, which are used again once it is forgotten.
+//
+// An inode has a record of 28 bytes, in the row that it has in the node table; the row is used
+// again once the inode is forgotten. That is all of it, as long as it is the lower's and has one
+// name, which the lower knows. What else there is to tell is in pieces, which the record leads to.
 #pragma once
 
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -17,61 +19,62 @@
 
 #include "base/result.h"
 #include "base/sys_file.h"
+#include "store/tree.h"
 #include "unionfs/intent.h"
 
 namespace lyr::unionfs {
 
-// An inode, with one of its names or none; or one more name of an inode.
-struct Record {
-  enum class Kind : uint8_t { free, node, name };
-  std::atomic<Kind> kind;  // makes it count
-  uint8_t units;           // that it takes up; stays, once given
-  uint8_t name_bytes;
-  std::atomic<uint8_t> what;     // type (S_IFMT >> 12), and whether it is in the upper
-  std::atomic<int32_t> held;     // the descriptor that keeps it while it has no name; 0: none
-  uint64_t id;                   // the node's
-  std::atomic<uint64_t> parent;  // the directory that has the name; 0: no name
-  uint64_t ino;
-  std::atomic<uint64_t> upper_ino;
-  uint32_t lower;
-  std::atomic<uint32_t> lookups;  // the kernel's references
+using store::no_entry;
 
-  static constexpr uint8_t upper_bit = 0x10;
-  std::string_view name() const { return {reinterpret_cast<const char*>(this + 1), name_bytes}; }
-  uint32_t type() const { return (what & 0xfU) << 12; }
-  bool in_upper() const { return (what & upper_bit) != 0; }
+// An inode. All of it may be zero: a row that was never used.
+struct Record {
+  std::atomic<uint32_t> generation;  // with the row, the node's id; of a free row: the next one's
+  std::atomic<uint32_t> what;        // makes it count: type (S_IFMT >> 12), and whether it is in
+                                     // the upper; 0: the row is free
+  std::atomic<uint32_t> parent;      // the row of the directory that has the name; 0: no name
+  std::atomic<uint32_t> name;        // an index in the parent's lower directory, or a text's piece
+  std::atomic<uint32_t> lookups;     // the kernel's references
+  std::atomic<uint32_t> details;     // a piece; 0: none
+  uint32_t lower;
+
+  static constexpr uint32_t upper_bit = 0x10;
 };
-static_assert(sizeof(Record) == 48);
+static_assert(sizeof(Record) == 28);
 
 // Not thread-safe but for the slots, of which each thread has one: the union's lock guards it.
 class Ledger {
  public:
-  using Index = uint32_t;
-  static constexpr Index nowhere = 0;
+  using Row = uint32_t;  // 0: none
   static constexpr size_t threads_max = 64;
   static constexpr size_t handed_max = 2;
+  // A row with as many ids behind it is not used again.
+  static constexpr uint32_t generation_end = UINT32_MAX;
 
   // ENOMEM: not even the smallest will do.
   static Result<Ledger> make();
 
   struct Inode {
-    uint64_t id = 0;
-    uint64_t ino = 0;
-    uint64_t upper_ino = 0;
+    uint64_t ino = 0;        // of one that is in the upper
+    uint64_t upper_ino = 0;  // the same
     uint32_t lower = 0;
     uint32_t type = 0;
     bool in_upper = false;
   };
-  // nowhere: there is no room left, and so there can be no successor. parent 0: no name.
-  Index add(const Inode& inode, uint64_t parent, std::string_view name);
-  Index add_name(uint64_t node, uint64_t parent, std::string_view name);
-  void update(Index index, const Inode& inode);
-  void drop_name(Index index) { store(record(index).parent, uint64_t{0}); }
-  void free(Index index);
-  void count(Index index);
-  void uncount(Index index, uint64_t lookups);
-  void hold(Index index, int descriptor) { store(record(index).held, descriptor); }
-  void note_id(uint64_t id) { store(head().last_id, id); }
+  // A name in the directory of a row: an index in what the lower has there, or a text.
+  struct Name {
+    Row parent = 0;
+    uint32_t entry = no_entry;
+    std::string_view text = {};  // with no_entry
+  };
+  // Where there is no room left nothing is written, and there can be no successor.
+  void add(Row row, const Inode& inode);
+  void update(Row row, const Inode& inode);
+  void add_name(Row row, const Name& name);
+  void drop_name(Row row, const Name& name);
+  void free(Row row);  // with the names that it has
+  void count(Row row);
+  void uncount(Row row, uint64_t lookups);
+  void hold(Row row, int descriptor);  // that keeps it while it has no name; 0: none
 
   // The slot of the calling thread.
   Slot& slot() { return head().slots[current_request.thread % threads_max]; }
@@ -96,21 +99,53 @@ class Ledger {
   bool resumed() const { return resumed_; }
   // Before anything is added. ENOTRECOVERABLE: there was no room for all.
   Result<> resume();
-  uint64_t last_id() const { return head().last_id; }
-  void each(const std::function<void(Index, const Record&)>& take) const;
+  Row rows_used() const { return head().rows_used; }
+  uint32_t generation(Row row) const { return record(row).generation; }
+  struct Kept {
+    Inode inode;
+    uint32_t lookups = 0;
+    int held = 0;
+  };
+  std::optional<Kept> kept(Row row) const;  // nothing: it is free
+  std::vector<Name> names(Row row) const;
+
+  size_t bytes_used() const;  // of records and pieces
 
  private:
-  static constexpr size_t unit_bytes = 64;
-  static constexpr size_t units_max = 5;  // of one record: a name has 255 bytes at most
+  using Index = uint32_t;  // of a piece's first unit; 0: none
+  static constexpr size_t unit_bytes = 16;
+  static constexpr size_t units_max = 17;  // of one piece: a name has 255 bytes at most
+  static constexpr uint32_t text_bit = uint32_t{1} << 31;  // in `name`: it is a piece's index
   static constexpr size_t answers_max = 256;
+  // A piece counts when what refers to it does, so it is written before. Each begins with the units
+  // that it takes up, which stay, once given.
+  struct Text {
+    uint8_t units;
+    uint8_t bytes;
+    std::string_view get() const { return {reinterpret_cast<const char*>(this + 1), bytes}; }
+  };
+  struct Details {
+    uint8_t units;
+    std::atomic<int32_t> held;
+    uint64_t ino;
+    std::atomic<uint64_t> upper_ino;
+    std::atomic<Index> further;  // the first of its further names
+  };
+  struct Further {
+    uint8_t units;
+    Row parent;
+    uint32_t name;
+    std::atomic<Index> next;
+  };
+  static_assert(sizeof(Details) == 2 * unit_bytes && sizeof(Further) == unit_bytes);
   struct Answer {
     std::atomic<uint64_t> unique;  // makes it count
     uint64_t node;
   };
   struct Head {
-    std::atomic<uint32_t> units_used;
+    std::atomic<Row> rows_used;
+    std::atomic<Index> units_used;
     std::atomic<bool> overflowed;
-    std::atomic<uint64_t> last_id;
     std::array<std::atomic<int32_t>, handed_max> handed;
     std::atomic<uint32_t> init_bytes;
     std::array<std::byte, 512> init;
@@ -127,11 +162,32 @@ class Ledger {
   }
   Head& head() { return *reinterpret_cast<Head*>(memory_.mutable_bytes().data()); }
   const Head& head() const { return *reinterpret_cast<const Head*>(memory_.bytes().data()); }
-  Record& record(Index index) { return *reinterpret_cast<Record*>(unit(index)); }
+  // Records take the first half of the memory, pieces the second.
+  static size_t rows_max(size_t bytes) { return (bytes - sizeof(Head)) / 2 / sizeof(Record); }
+  bool has(Row row) const { return row <= rows_max(memory_.bytes().size()); }
+  Record& record(Row row);
+  const Record& record(Row row) const { return const_cast<Ledger*>(this)->record(row); }
   std::byte* unit(Index index);
-  const std::byte* unit(Index index) const { return const_cast<Ledger*>(this)->unit(index); }
-  Index find_room(size_t name_bytes);
-  static void put_name(Record& record, std::string_view name);
+  template <class Piece>
+  Piece& piece(Index index) {
+    return *reinterpret_cast<Piece*>(unit(index));
+  }
+  template <class Piece>
+  const Piece& piece(Index index) const {
+    return const_cast<Ledger*>(this)->piece<Piece>(index);
+  }
+  Index find_room(size_t bytes);
+  void release(Index index) { free_[piece<Text>(index).units].push_back(index); }
+  void release_name(uint32_t name) {
+    if ((name & text_bit) != 0) release(name & ~text_bit);
+  }
+  Details* details_of(Record& record);  // null: there is no room
+  std::optional<uint32_t> write_name(const Name& name);
+  Name read_name(Row parent, uint32_t name) const;
+  bool is(uint32_t name, const Name& other) const;
+  void drop_further(Record& of, const Name& name);
+  template <class Take>
+  void each_piece(const Record& of, Take take) const;
 
   sys::Mapping memory_;
   std::array<std::vector<Index>, units_max + 1> free_;  // by how many units they have

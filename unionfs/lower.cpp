@@ -5,6 +5,11 @@
 
 namespace lyr::unionfs {
 
+Result<Ino> Lower::lookup(Ino directory, std::string_view name) {
+  uint32_t index = find(directory, name);
+  return index == no_entry ? Result<Ino>(no_ino) : entry_ino(directory, index);
+}
+
 Result<size_t> Lower::read(Ino, uint64_t, std::span<std::byte>) const {
   return fail(EINVAL, "read");
 }

@@ -25,6 +25,7 @@
 namespace lyr::unionfs {
 
 using store::Ino;
+using store::no_entry;
 using store::no_ino;
 using store::root_ino;
 
@@ -39,8 +40,10 @@ class Lower {
   virtual uint32_t entry_count(Ino directory) const = 0;
   // In a fixed order; index < entry_count(directory). The text stays where it is.
   virtual std::string_view entry_name(Ino directory, uint32_t index) const = 0;
-  virtual bool has(Ino directory, std::string_view name) const = 0;
-  virtual Result<Ino> lookup(Ino directory, std::string_view name) = 0;  // no_ino when absent
+  virtual uint32_t find(Ino directory, std::string_view name) const = 0;  // no_entry when absent
+  virtual Result<Ino> entry_ino(Ino directory, uint32_t index) = 0;
+  bool has(Ino directory, std::string_view name) const { return find(directory, name) != no_entry; }
+  Result<Ino> lookup(Ino directory, std::string_view name);  // no_ino when absent
   // Before load() too.
   virtual size_t entries_expected(Ino directory) const = 0;  // about as many
   virtual Ino parent(Ino directory) const = 0;               // the root's is the root
@@ -49,6 +52,7 @@ class Lower {
   // Objects.
   virtual uint32_t type(Ino ino) const = 0;    // S_IFMT bits
   virtual uint64_t number(Ino ino) const = 0;  // st_ino
+  virtual uint32_t links(Ino ino) const = 0;   // st_nlink
   virtual struct stat status(Ino ino) const = 0;
   virtual Result<std::string> symlink_target(Ino ino) = 0;
   virtual Result<std::vector<std::string>> xattr_names(Ino ino) = 0;

@@ -58,14 +58,14 @@ Result<> Union::find_moved() {
 void Union::keep_moved(Node& directory) {
   if (directory.lower == no_ino || directory.id == root_id) return;
   bool fresh = moved_.try_emplace(directory.lower, &directory).second;
-  if (fresh) ++directory.lookups;
+  if (fresh) NodeTable::pin(directory);
 }
 
 void Union::lose_moved(Node& directory) {
   auto kept = moved_.find(directory.lower);
   if (kept == moved_.end() || kept->second != &directory) return;
   moved_.erase(kept);
-  --directory.lookups;
+  NodeTable::unpin(directory);
 }
 
 // Null: the union does not show it.

@@ -26,20 +26,20 @@ Result<Union::Place> Union::place(Node& node) {
   Place place;
   if (node.type == S_IFDIR) {
     place.open = TRY(directory_fd(node));
-  } else if (node.data) {
-    place.open = node.data;
-  } else if (!node.links.empty()) {
-    place.directory = TRY(directory_fd(*node.links.front().parent));
-    place.name = node.links.front().name;
-  } else if (!node.orphan.empty()) {
+  } else if (node.more().data) {
+    place.open = node.more().data;
+  } else if (node.has_name()) {
+    place.directory = TRY(directory_fd(*nodes_.parent(node)));
+    place.name = nodes_.name(node);
+  } else if (node.orphan) {
     place.directory = upper_.work();
-    place.name = node.orphan;
-  } else if (!node.held) {
+    place.name = Upper::orphan_name(node.id);
+  } else if (!node.more().held) {
     return fail(ESTALE, "place");
   } else {
     // Without a name, and O_PATH: through its descriptor's magic link.
     place.directory = proc_fds_;
-    place.name = std::to_string(node.held->get());
+    place.name = std::to_string(node.more().held->get());
     place.follow = true;
   }
   return place;
@@ -77,7 +77,7 @@ Result<> Union::change_times(const Place& place, const AttributeChange& change) 
 Result<Found> Union::setattr(uint64_t id, const AttributeChange& change) {
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
-  if (node->links.empty() && node->type != S_IFDIR) {
+  if (!node->has_name() && node->type != S_IFDIR) {
     auto status = TRY(attr(*node));
     if (changes_nothing(change, status)) return describe(*node, status);
   }

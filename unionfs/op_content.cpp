@@ -126,7 +126,7 @@ std::vector<SharedFd> Union::take_unsynced() {
     Node* node = nodes_.find(id);
     if (node == nullptr) continue;
     node->unsynced = false;
-    if (node->data) files.push_back(node->data);
+    if (node->more().data) files.push_back(node->more().data);
   }
   unsynced_.clear();
   return files;

@@ -98,7 +98,7 @@ Result<Found> Union::create(uint64_t parent, std::string_view name, Caller calle
   Node* directory = TRY(find_directory(parent));
   auto shown = TRY(show(*directory, name));
   if (shown) return fail(EEXIST, "create");
-  if (directory->id != root_id && directory->links.empty()) return fail(ENOENT, "create");
+  if (directory->id != root_id && !directory->has_name()) return fail(ENOENT, "create");
   TRY(copy_up_directory(*directory));
   doubt(*directory);
   auto fd = TRY(directory_fd(*directory));
@@ -107,7 +107,7 @@ Result<Found> Union::create(uint64_t parent, std::string_view name, Caller calle
   creation.caller = TRY(on_disk(caller));
   creation.mode = mode;
   creation.parent = TRY(sys::stat(*fd));
-  bool over_whiteout = directory->directory->names.contains(name);
+  bool over_whiteout = directory->above(name) != nullptr;
   // A directory over a name that the lower has must not merge with it.
   creation.opaque = over_whiteout && S_ISDIR(mode) && lower_has(*directory, name);
   Doing creating(ledger_, Intent::Deed::create, {.parent = parent, .name = name});
@@ -123,19 +123,16 @@ Result<Found> Union::create(uint64_t parent, std::string_view name, Caller calle
 
 // A node for what has just been made, of which all is known.
 Node& Union::adopt(Made made) {
-  Node& node = nodes_.make();
-  node.type = made.status.st_mode & S_IFMT;
-  node.in_upper = true;
-  node.no_xattrs = true;
-  node.upper_ino = made.status.st_ino;
-  node.ino = lower_->upper_number(made.status.st_dev, made.status.st_ino);
-  if (node.type == S_IFDIR) {
-    node.directory = std::make_unique<DirectoryState>();
-    node.directory->loaded = true;
-  }
-  nodes_.index(node);
+  NodeTable::Inode inode;
+  inode.type = made.status.st_mode & S_IFMT;
+  inode.in_upper = true;
+  inode.no_xattrs = true;
+  inode.upper_ino = made.status.st_ino;
+  inode.ino = lower_->upper_number(made.status.st_dev, made.status.st_ino);
+  Node& node = nodes_.make(inode);
+  node.loaded = true;
   if (made.file.valid()) {
-    node.data = std::make_shared<const Fd>(std::move(made.file));
+    node.make_more().data = std::make_shared<const Fd>(std::move(made.file));
     remember_fd(node, true);
   }
   return node;
@@ -182,10 +179,10 @@ Result<Found> Union::link(uint64_t id, uint64_t parent, std::string_view name) {
   auto from = TRY(object(*node));
   std::string text(name);
   Doing linking(ledger_, Intent::Deed::link, {.node = id, .parent = parent, .name = name});
-  if (directory->directory->names.contains(name)) {
+  if (directory->above(name) != nullptr) {
     // A file from O_TMPFILE can be linked when it has no name only once (linkat(2)): a server that
     // comes after this one must not take this one away.
-    bool unnamed = node->links.empty() && node->orphan.empty();
+    bool unnamed = !node->has_name() && !node->orphan;
     Temporary made =
         unnamed ? Temporary(upper_.work(), Upper::orphan_name(id)) : upper_.temporary();
     TRY(sys::link_fd(*from, made.work(), made.name()));
@@ -196,9 +193,9 @@ Result<Found> Union::link(uint64_t id, uint64_t parent, std::string_view name) {
   }
   add_name(*directory, name, false);
   nodes_.link(*node, *directory, name);
-  if (node->held) {  // it had no name, from O_TMPFILE
+  if (node->more().held) {  // it had no name, from O_TMPFILE
     nodes_.hold(*node, nullptr);
-    node->held.reset();
+    node->make_more().held.reset();
     --held_count_;
   }
   Found linked = TRY(found(*node));
@@ -221,9 +218,9 @@ Result<Found> Union::tmpfile(uint64_t parent, uint32_t mode, Caller caller) {
   TRY(sys::chmod(file, mode & 07777));
   auto made = TRY(sys::stat(file));
   Node& node = adopt({std::move(file), made});
-  node.held = node.data;
+  node.make_more().held = node.more().data;
   ++held_count_;
-  nodes_.hold(node, node.held.get());
+  nodes_.hold(node, node.more().held.get());
   Doing making(ledger_, Intent::Deed::none, {});
   auto answer = TRY(found(node));
   making.done(node.id);

@@ -17,25 +17,23 @@ Result<> Union::readdir(uint64_t id, uint64_t cookie, bool attributes,
                         const std::function<bool(const Entry&)>& each) {
   std::scoped_lock lock(mutex_);
   Node* directory = TRY(find_directory(id));
-  auto* state = TRY(load(*directory));
+  TRY(load(*directory));
   // False: `each` wants no more.
-  auto give = [&](const std::string& name, uint64_t at) -> Result<bool> {
-    Node* node = TRY(child(*directory, name));
-    if (node == nullptr) return true;
+  auto give = [&](std::string_view name, uint64_t at, Node* node) -> Result<bool> {
     Entry entry{.name = name, .cookie = at, .found = {}};
-    entry.found.attr.st_ino = node->ino;
+    entry.found.attr.st_ino = nodes_.ino(*node);
     entry.found.attr.st_mode = node->type;
     if (attributes) entry.found = describe(*node, TRY(attr(*node)));
     if (!each(entry)) return false;
     if (attributes) nodes_.count(*node);
     return true;
   };
-  Node& parent = directory->links.empty() ? *directory : *directory->links.front().parent;
+  Node* parent = directory->has_name() ? nodes_.parent(*directory) : directory;
   for (auto [name, at, node] :
-       {std::tuple{".", self_cookie, directory}, {"..", parent_cookie, &parent}}) {
+       {std::tuple{".", self_cookie, directory}, {"..", parent_cookie, parent}}) {
     if (cookie >= at) continue;
     Entry entry{.name = name, .cookie = at, .found = {}};
-    entry.found.attr.st_ino = node->ino;
+    entry.found.attr.st_ino = nodes_.ino(*node);
     entry.found.attr.st_mode = S_IFDIR;
     if (!each(entry)) return {};
   }
@@ -43,19 +41,30 @@ Result<> Union::readdir(uint64_t id, uint64_t cookie, bool attributes,
   if (cookie < upper_cookie_base) {
     uint64_t first = cookie > parent_cookie ? cookie - parent_cookie : 0;
     for (uint64_t i = first; i < count; ++i) {
-      std::string name(lower_->entry_name(directory->lower, static_cast<uint32_t>(i)));
-      auto above = state->names.find(name);
-      if (above != state->names.end() && above->second.whiteout) continue;
-      bool more = TRY(give(name, parent_cookie + i + 1));
+      auto index = static_cast<uint32_t>(i);
+      std::string_view name = lower_->entry_name(directory->lower, index);
+      const UpperName* above = directory->above(name);
+      if (above != nullptr && above->whiteout) continue;
+      Node* node = nodes_.child(*directory, name);
+      if (node == nullptr) {
+        Shown shown{.in_upper = above != nullptr, .entry = index};
+        shown.lower = TRY(lower_->entry_ino(directory->lower, index));
+        node = TRY(node_of(*directory, name, shown));
+      }
+      bool more = TRY(give(name, parent_cookie + i + 1, node));
       if (!more) return {};
     }
     cookie = upper_cookie_base;
   }
-  for (auto at = state->order.upper_bound(cookie - upper_cookie_base); at != state->order.end();
+  const UpperNames* upper = directory->more().names.get();
+  if (upper == nullptr) return {};
+  for (auto at = upper->order.upper_bound(cookie - upper_cookie_base); at != upper->order.end();
        ++at) {
-    auto above = state->names.find(at->second);
+    auto above = upper->names.find(at->second);
     if (above->second.whiteout || lower_has(*directory, at->second)) continue;
-    bool more = TRY(give(at->second, upper_cookie_base + at->first));
+    Node* node = TRY(child(*directory, at->second));
+    if (node == nullptr) continue;
+    bool more = TRY(give(at->second, upper_cookie_base + at->first, node));
     if (!more) return {};
   }
   return {};

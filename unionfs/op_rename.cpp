@@ -70,7 +70,7 @@ Result<> Union::move(Node& from, std::string_view name, Node& to, std::string_vi
   std::string old_text(name);
   std::string new_text(new_name);
   bool hide = lower_has(from, name);
-  bool in_the_way = to.directory->names.contains(new_name);
+  bool in_the_way = to.above(new_name) != nullptr;
   bool directory = node.type == S_IFDIR;
   Doing moving(ledger_, Intent::Deed::rename,
                {.node = node.id,

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // unlink and rmdir: a name that the lower side still has must be hidden, not removed.
-#include <algorithm>
-
-#include "base/sys_event.h"
 #include "base/sys_file.h"
 #include "unionfs/union.h"
 
@@ -11,26 +8,26 @@ namespace {
 
 constexpr size_t held_max =
     256;  // files without names that are kept by descriptor; more go to the work directory
-constexpr int64_t settling_ms = 10000;
+constexpr uint32_t settling_s = 10;
 
 }  // namespace
 
 // Before the last name that is known of a file goes: whoever has it open goes on using it until the
 // kernel forgets it.
 Result<> Union::hold(Node& node) {
-  bool lives = node.links.size() > 1 || node.held || !node.orphan.empty();
+  bool lives = node.name_count() > 1 || node.more().held || node.orphan;
   if (!node.in_upper || lives) return {};
   if (held_count_ < held_max) {
-    node.held = TRY(object(node));
+    node.make_more().held = TRY(object(node));
     ++held_count_;
-    nodes_.hold(node, node.held.get());
+    nodes_.hold(node, node.more().held.get());
     return {};
   }
-  const Link& link = node.links.front();
-  auto parent = TRY(directory_fd(*link.parent));
+  auto parent = TRY(directory_fd(*nodes_.parent(node)));
+  std::string name = nodes_.name(node);
   std::string orphan = Upper::orphan_name(node.id);
-  TRY(sys::link_at(*parent, link.name.c_str(), *upper_.work(), orphan.c_str()));
-  node.orphan = std::move(orphan);
+  TRY(sys::link_at(*parent, name.c_str(), *upper_.work(), orphan.c_str()));
+  node.orphan = true;
   return {};
 }
 
@@ -48,13 +45,13 @@ Result<> Union::hold_directory(Node& node) {
 // kernel has surely counted, no answer about the file lasts.
 void Union::lose_name(Node& node, Node& directory, std::string_view name) {
   nodes_.unlink(node, directory, name);
-  if (node.type != S_IFDIR) node.unsettled_until_ms = sys::now_monotonic_ms() + settling_ms;
+  if (node.type != S_IFDIR) node.doubt_for(settling_s);
 }
 
 Result<> Union::put_whiteout(Node& directory, std::string_view name) {
   auto fd = TRY(directory_fd(directory));
   std::string text(name);
-  if (directory.directory->names.contains(name)) {
+  if (directory.above(name) != nullptr) {
     TRY(upper_.whiteout_over(*fd, text.c_str()));
   } else {
     TRY(upper_.whiteout_absent(*fd, text.c_str()));

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 
-#include "base/sys_event.h"
 #include "base/sys_file.h"
 #include "unionfs/union.h"
 
@@ -18,7 +17,7 @@ namespace lyr::unionfs {
 namespace {
 
 // As long as any that the old server may have begun to wait, see Union::doubt and lose_name.
-constexpr int64_t in_doubt_ms = 10'000;
+constexpr uint32_t in_doubt_s = 10;
 
 }  // namespace
 
@@ -36,14 +35,14 @@ Result<Found> Union::answer_again(uint64_t id) {
 
 // A descriptor that is another file's was closed after this was written down, or its copy never
 // counted.
-Result<> Union::take_held(Node& node, const Record& record) {
-  Fd fd(record.held);
+Result<> Union::take_held(Node& node, int held) {
+  Fd fd(held);
   auto status = sys::stat(fd);
-  if (!status || status->st_ino != node.upper_ino) {
+  if (!status || status->st_ino != node.more().upper_ino) {
     nodes_.hold(node, nullptr);
     return {};
   }
-  node.held = std::make_shared<const Fd>(std::move(fd));
+  node.make_more().held = std::make_shared<const Fd>(std::move(fd));
   if (node.type != S_IFDIR) ++held_count_;
   return {};
 }
@@ -55,10 +54,10 @@ Result<> Union::sweep_work() {
     if (entry.name.front() == Upper::orphan_prefix) names.emplace_back(entry.name);
     return true;
   }));
-  for (std::string& name : names) {
+  for (const std::string& name : names) {
     Node* node = nodes_.find(std::strtoull(name.c_str() + 1, nullptr, 10));
     if (node != nullptr) {
-      node->orphan = std::move(name);
+      node->orphan = true;
     } else {
       TRY(sys::unlink_at(*upper_.work(), name.c_str()));
     }
@@ -70,17 +69,12 @@ Result<> Union::resume() {
   std::scoped_lock lock(mutex_);
   TRY(ledger_->resume());
   std::vector<uint64_t> known;
-  int64_t in_doubt_until_ms = sys::now_monotonic_ms() + in_doubt_ms;
   Result<> taken;
-  nodes_.revive([&](Node& node, const Record& record) {
+  nodes_.revive([&](Node& node, int held) {
     known.push_back(node.id);
-    if (record.held != 0 && taken) taken = take_held(node, record);
-    if (node.type == S_IFDIR) {
-      node.told_to = several_askers;
-      node.told_until_ms = in_doubt_until_ms;
-    } else {
-      node.unsettled_until_ms = in_doubt_until_ms;
-    }
+    if (held != 0 && taken) taken = take_held(node, held);
+    if (node.type == S_IFDIR) node.told_to = several_askers;
+    node.doubt_for(in_doubt_s);
   });
   TRY(std::move(taken));
   if (upper_.present()) TRY(sweep_work());
@@ -148,7 +142,7 @@ Result<bool> Union::upper_is(Node& directory, std::string_view name, uint64_t up
 Result<> Union::finish_copy(const Copying& copying) {
   Node* node = nodes_.find(copying.node);
   if (node == nullptr) return {};
-  std::vector<Link> names = node->links;
+  std::vector<Link> names = nodes_.links(*node);
   auto aliases = TRY(lower_->aliases(node->lower));
   for (const store::TreeAlias& alias : aliases) {
     Node* directory = TRY(union_directory(alias.directory));
@@ -172,9 +166,9 @@ Result<> Union::finish_copy(const Copying& copying) {
 Result<> Union::finish_create(const Intent& intent) {
   Node* directory = nodes_.find(intent.parent);
   if (directory == nullptr) return {};
-  auto known = directory->directory->children.find(intent.name.get());
-  if (known != directory->directory->children.end())
-    nodes_.forget(known->second->id, known->second->lookups, [this](Node& node) { let_go(node); });
+  Node* known = nodes_.child(*directory, intent.name.get());
+  if (known != nullptr)
+    nodes_.forget(known->id, known->lookups, [this](Node& node) { let_go(node); });
   auto shown = TRY(show(*directory, intent.name.get()));
   if (!shown || !shown->in_upper) return {};
   auto fd = TRY(directory_fd(*directory));
@@ -187,12 +181,12 @@ Result<> Union::finish_link(Intent& intent, bool& done) {
   Node* node = nodes_.find(intent.node);
   Node* directory = nodes_.find(intent.parent);
   if (node == nullptr || directory == nullptr) return {};
-  done = TRY(upper_is(*directory, intent.name.get(), node->upper_ino));
+  done = TRY(upper_is(*directory, intent.name.get(), node->more().upper_ino));
   if (!done) return {};
   nodes_.link(*node, *directory, intent.name.get());
-  if (node->held) {
+  if (node->more().held) {
     nodes_.hold(*node, nullptr);
-    node->held.reset();
+    node->make_more().held.reset();
     --held_count_;
   }
   nodes_.count(*node);
@@ -221,7 +215,7 @@ Result<> Union::finish_rename(const Intent& intent, bool& done) {
   std::string_view name = intent.name.get();
   std::string_view new_name = intent.new_name.get();
   if (node == nullptr || from == nullptr || to == nullptr) return {};
-  done = TRY(upper_is(*to, new_name, node->upper_ino));
+  done = TRY(upper_is(*to, new_name, node->more().upper_ino));
   if (!done) return {};
   if (target != nullptr && target->type == S_IFDIR) lose_moved(*target);
   if (target != nullptr) lose_name(*target, *to, new_name);

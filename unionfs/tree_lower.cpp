@@ -36,11 +36,11 @@ class TreeLower : public Lower {
   std::string_view entry_name(Ino directory, uint32_t index) const override {
     return tree_.entry(directory, index).name;
   }
-  bool has(Ino directory, std::string_view name) const override {
-    return tree_.lookup(directory, name) != no_ino;
+  uint32_t find(Ino directory, std::string_view name) const override {
+    return tree_.find(directory, name);
   }
-  Result<Ino> lookup(Ino directory, std::string_view name) override {
-    return tree_.lookup(directory, name);
+  Result<Ino> entry_ino(Ino directory, uint32_t index) override {
+    return tree_.entry(directory, index).ino;
   }
   size_t entries_expected(Ino directory) const override { return tree_.entry_count(directory); }
   Ino parent(Ino directory) const override { return tree_.parent(directory); }
@@ -55,6 +55,7 @@ class TreeLower : public Lower {
 
   uint32_t type(Ino ino) const override { return tree_.attr(ino).mode & S_IFMT; }
   uint64_t number(Ino ino) const override { return ino; }
+  uint32_t links(Ino ino) const override { return tree_.attr(ino).nlink; }
   struct stat status(Ino ino) const override {
     struct stat status = status_of(tree_.attr(ino));
     status.st_ino = ino;

@@ -9,7 +9,6 @@
 #include <bit>
 #include <utility>
 
-#include "base/sys_event.h"
 #include "base/sys_file.h"
 #include "unionfs/layer.h"
 
@@ -27,11 +26,12 @@ blksize_t listing_bytes(size_t entries) {
 // Of the thread that runs; see Union::ask_for and doubt.
 thread_local uint32_t asker = 0;
 thread_local std::vector<uint64_t> doubted;
-constexpr int64_t told_ms = 10'000;  // how long an answer may take to reach who asked
+constexpr uint32_t told_s = 10;  // how long an answer may take to reach who asked
 
 bool has_settled(Node& node) {
-  if (sys::now_monotonic_ms() < node.unsettled_until_ms) return false;
-  node.unsettled_until_ms = 0;
+  if (node.doubtful_until_s == 0) return true;
+  if (node.is_doubtful()) return false;
+  node.doubtful_until_s = 0;
   return true;
 }
 
@@ -46,7 +46,8 @@ Union::Union(std::unique_ptr<Lower> lower, Upper upper, const Options& options)
       whiteout_files_(options.whiteout_files),
       static_links_(options.static_links),
       ids_(options.ids),
-      ledger_(options.ledger) {}
+      ledger_(options.ledger),
+      nodes_(*lower_) {}
 
 Result<std::unique_ptr<Union>> Union::open(Options options) {
   bool resumes = options.ledger != nullptr && options.ledger->resumed();
@@ -65,9 +66,9 @@ Result<std::unique_ptr<Union>> Union::open(Options options) {
 
 Result<> Union::open_root(bool dress) {
   Node& root = nodes_.root();
-  root.in_upper = upper_.present();
-  root.ino = lower_->number(root_ino);
   if (!upper_.present()) return {};
+  root.in_upper = true;
+  root.make_more().ino = lower_->number(root_ino);
   auto marks = TRY(read_marks(*upper_.root()));
   bool opaque = TRY(is_opaque(*upper_.root(), marks));
   if (opaque) root.lower = no_ino;
@@ -98,9 +99,8 @@ Result<Node*> Union::find_directory(uint64_t id) {
   return node;
 }
 
-Result<DirectoryState*> Union::load(Node& directory) {
-  DirectoryState& state = *directory.directory;
-  if (state.loaded) return &state;
+Result<> Union::load(Node& directory) {
+  if (directory.loaded) return {};
   if (directory.lower != no_ino) TRY(lower_->load(directory.lower));
   if (directory.in_upper) {
     auto fd = TRY(directory_fd(directory));
@@ -121,12 +121,12 @@ Result<DirectoryState*> Union::load(Node& directory) {
     TRY(sys::read_directory(*fd, take));
     for (const std::string& name : maybe_whiteouts) {
       bool whiteout = TRY(is_whiteout(*fd, name));
-      if (whiteout) state.names.find(name)->second.whiteout = true;
+      if (whiteout) add_name(directory, name, true);
     }
     for (const std::string& file : whiteout_files) TRY(take_whiteout_file(directory, *fd, file));
   }
-  state.loaded = true;
-  return &state;
+  directory.loaded = true;
+  return {};
 }
 
 Result<bool> Union::is_whiteout(const Fd& directory, const std::string& name) {
@@ -141,22 +141,24 @@ Result<bool> Union::is_whiteout(const Fd& directory, const std::string& name) {
 // The cookie of a name is a hash of it: a listing finds its place again in a server that came later
 // and read the names anew. (Of names that collide, one may be listed twice then, or missed.)
 void Union::add_name(Node& directory, std::string_view name, bool whiteout) {
-  DirectoryState& state = *directory.directory;
-  auto [found, fresh] = state.names.try_emplace(std::string(name));
+  auto& upper = directory.make_more().names;
+  if (upper == nullptr) upper = std::make_unique<UpperNames>();
+  auto [found, fresh] = upper->names.try_emplace(std::string(name));
   found->second.whiteout = whiteout;
   if (!fresh) return;
   uint64_t cookie = StringHash()(name) >> 2;  // with upper_cookie_base below 2^63
-  while (cookie == 0 || state.order.contains(cookie)) ++cookie;
+  while (cookie == 0 || upper->order.contains(cookie)) ++cookie;
   found->second.cookie = cookie;
-  state.order.emplace(found->second.cookie, std::string(name));
+  upper->order.emplace(found->second.cookie, std::string(name));
 }
 
 void Union::drop_name(Node& directory, std::string_view name) {
-  DirectoryState& state = *directory.directory;
-  auto found = state.names.find(name);
-  if (found == state.names.end()) return;
-  state.order.erase(found->second.cookie);
-  state.names.erase(found);
+  auto& upper = directory.make_more().names;
+  if (upper == nullptr) return;
+  auto found = upper->names.find(name);
+  if (found == upper->names.end()) return;
+  upper->order.erase(found->second.cookie);
+  upper->names.erase(found);
 }
 
 bool Union::lower_has(const Node& directory, std::string_view name) const {
@@ -164,33 +166,35 @@ bool Union::lower_has(const Node& directory, std::string_view name) const {
 }
 
 Result<std::optional<Union::Shown>> Union::show(Node& directory, std::string_view name) {
-  auto* state = TRY(load(directory));
+  TRY(load(directory));
   Shown shown;
-  auto above = state->names.find(name);
-  if (above != state->names.end() && above->second.whiteout) return std::nullopt;
-  shown.in_upper = above != state->names.end();
-  if (directory.lower != no_ino) shown.lower = TRY(lower_->lookup(directory.lower, name));
-  if (!shown.in_upper && shown.lower == no_ino) return std::nullopt;
+  const UpperName* above = directory.above(name);
+  if (above != nullptr && above->whiteout) return std::nullopt;
+  shown.in_upper = above != nullptr;
+  if (directory.lower != no_ino) shown.entry = lower_->find(directory.lower, name);
+  if (!shown.in_upper && shown.entry == no_entry) return std::nullopt;
+  if (shown.entry != no_entry) shown.lower = TRY(lower_->entry_ino(directory.lower, shown.entry));
   return shown;
 }
 
 Result<Node*> Union::child(Node& directory, std::string_view name) {
-  auto known = directory.directory->children.find(name);
-  if (known != directory.directory->children.end()) return known->second;
+  Node* known = nodes_.child(directory, name);
+  if (known != nullptr) return known;
   auto shown = TRY(show(directory, name));
   if (!shown) return nullptr;
   return node_of(directory, name, *shown);
 }
 
-// Fills in what the upper object says of itself.
-Result<> Union::describe_upper(Node& directory, std::string_view name, const Shown& shown,
-                               Node& fresh) {
+// What the upper object says of itself.
+Result<NodeTable::Inode> Union::describe_upper(Node& directory, std::string_view name,
+                                               const Shown& shown) {
   auto fd = TRY(directory_fd(directory));
   std::string text(name);
   Fd object = TRY(sys::open_at(*fd, text.c_str(), O_PATH | O_NOFOLLOW));
   auto status = TRY(sys::stat(object));
   auto marks = S_ISLNK(status.st_mode) ? Result<Marks>(Marks{}) : read_marks(object);
   if (!marks) return std::unexpected(std::move(marks).error());
+  NodeTable::Inode fresh;
   fresh.in_upper = true;
   fresh.no_xattrs = !marks->others;
   fresh.type = status.st_mode & S_IFMT;
@@ -208,7 +212,7 @@ Result<> Union::describe_upper(Node& directory, std::string_view name, const Sho
   } else if (lower_->may_be(marks->lower_number, fresh.type)) {
     fresh.ino = marks->lower_number;
   }
-  return {};
+  return fresh;
 }
 
 // Absolute from the lower's root, or a name beside where the directory came from.
@@ -219,34 +223,23 @@ Result<Ino> Union::lower_by_redirect(const Node& parent, const std::string& redi
 }
 
 Result<Node*> Union::node_of(Node& directory, std::string_view name, const Shown& shown) {
-  Node fresh;
+  NodeTable::Inode fresh;
   if (shown.in_upper) {
-    TRY(describe_upper(directory, name, shown, fresh));
+    fresh = TRY(describe_upper(directory, name, shown));
   } else {
     fresh.lower = shown.lower;
-    fresh.ino = lower_->number(shown.lower);
     fresh.type = lower_->type(shown.lower);
   }
   Node* node = nullptr;
   if (fresh.type != S_IFDIR)
     node = fresh.in_upper ? nodes_.by_upper(fresh.upper_ino) : nodes_.by_lower(fresh.lower);
-  if (node == nullptr) {
-    node = &nodes_.make();
-    node->type = fresh.type;
-    node->ino = fresh.ino;
-    node->lower = fresh.lower;
-    node->in_upper = fresh.in_upper;
-    node->no_xattrs = fresh.no_xattrs;
-    node->upper_ino = fresh.upper_ino;
-    if (node->type == S_IFDIR) node->directory = std::make_unique<DirectoryState>();
-    nodes_.index(*node);
-  }
-  nodes_.link(*node, directory, name);
+  if (node == nullptr) node = &nodes_.make(fresh);
+  nodes_.link(*node, directory, name, shown.entry);
   return node;
 }
 
 Result<struct stat> Union::attr(Node& node) {
-  if (node.in_upper && node.held) return shown(node, TRY(sys::stat(*node.held)));
+  if (node.in_upper && node.more().held) return shown(node, TRY(sys::stat(*node.more().held)));
   if (node.in_upper) {
     auto where = TRY(place(node));
     return shown(node, TRY(stat_at(where)));
@@ -254,20 +247,21 @@ Result<struct stat> Union::attr(Node& node) {
   struct stat status = lower_->status(node.lower);
   if (status.st_nlink > 1 && node.type != S_IFDIR && lower_->knows_aliases(node.lower))
     status.st_nlink = visible_links(node);
-  if (node.links.empty() && node.type != S_IFDIR) status.st_nlink = 0;
+  if (!node.has_name() && node.type != S_IFDIR) status.st_nlink = 0;
   return shown(node, status);
 }
 
 // What the union says of an object that has this status itself.
 struct stat Union::shown(const Node& node, struct stat status) const {
   if (node.in_upper && node.type == S_IFDIR && node.lower != no_ino) status.st_nlink = 1;
-  if (!node.orphan.empty()) status.st_nlink -= 1;
+  if (node.orphan) status.st_nlink -= 1;
   status.st_uid = ids_.shown_user(status.st_uid);
   status.st_gid = ids_.shown_group(status.st_gid);
   if (ownership_ == Ownership::in_xattr) status.st_uid = status.st_gid = 0;
-  status.st_ino = node.ino;
+  status.st_ino = nodes_.ino(node);
   if (node.type == S_IFDIR) {
-    size_t entries = node.directory->names.size();
+    const UpperNames* upper = node.more().names.get();
+    size_t entries = upper == nullptr ? 0 : upper->names.size();
     if (node.lower != no_ino) entries += lower_->entries_expected(node.lower);
     status.st_blksize = listing_bytes(entries);
     if (static_links_) status.st_nlink = 1;
@@ -285,18 +279,17 @@ std::vector<uint64_t> Union::take_doubted() { return std::exchange(doubted, {});
 // changes: then the kernel is told to forget once more, which older answers do not outlive.
 void Union::doubt(Node& directory) {
   if (directory.told_to == 0) return;
-  if (directory.told_to != asker && sys::now_monotonic_ms() < directory.told_until_ms)
-    doubted.push_back(directory.id);
+  if (directory.told_to != asker && directory.is_doubtful()) doubted.push_back(directory.id);
   directory.told_to = 0;
 }
 
 Found Union::describe(Node& node, const struct stat& attr) {
-  bool lasts = node.unsettled_until_ms == 0 || has_settled(node);
+  bool lasts = node.type == S_IFDIR || has_settled(node);
   if (node.type == S_IFDIR) {
     bool others = node.told_to != 0 && node.told_to != asker;
     // Who has no number here (a process outside of the container) may be anybody.
     node.told_to = others || asker == 0 ? several_askers : asker;
-    node.told_until_ms = sys::now_monotonic_ms() + told_ms;
+    node.doubt_for(told_s);
   }
   return {.node = node.id, .attr = attr, .attr_lasts = lasts};
 }
@@ -322,8 +315,9 @@ void Union::forget(uint64_t id, uint64_t count) {
 }
 
 void Union::let_go(Node& node) {
-  if (node.held && node.type != S_IFDIR) --held_count_;
-  if (!node.orphan.empty()) static_cast<void>(sys::unlink_at(*upper_.work(), node.orphan.c_str()));
+  if (node.more().held && node.type != S_IFDIR) --held_count_;
+  if (!node.orphan) return;
+  static_cast<void>(sys::unlink_at(*upper_.work(), Upper::orphan_name(node.id).c_str()));
 }
 
 Result<Found> Union::getattr(uint64_t id) {
@@ -342,13 +336,15 @@ Result<std::string> Union::readlink(uint64_t id) {
 }
 
 Result<bool> Union::is_empty(Node& directory) {
-  auto* state = TRY(load(directory));
-  for (const auto& [name, upper] : state->names) {
-    if (!upper.whiteout) return false;
+  TRY(load(directory));
+  if (const UpperNames* upper = directory.more().names.get()) {
+    for (const auto& [name, state] : upper->names) {
+      if (!state.whiteout) return false;
+    }
   }
   if (directory.lower == no_ino) return true;
   for (uint32_t i = 0; i < lower_->entry_count(directory.lower); ++i) {
-    if (!state->names.contains(lower_->entry_name(directory.lower, i))) return false;
+    if (directory.above(lower_->entry_name(directory.lower, i)) == nullptr) return false;
   }
   return true;
 }

@@ -56,6 +56,7 @@ struct Content {
 class Union {
  public:
   static Result<std::unique_ptr<Union>> open(Options options);
+  size_t known() const { return nodes_.size(); }  // inodes, to the kernel
 
   // The thread (as the kernel numbers it, 0: none) that what the calling thread of ours asks next
   // is asked for.
@@ -113,15 +114,16 @@ class Union {
  private:
   struct Shown {  // a name as the union shows it
     bool in_upper = false;
-    Ino lower =
-        no_ino;  // the lower's object of that name, when the directory merges and nothing hides it
+    // What the lower has of that name, when the directory merges and nothing hides it.
+    uint32_t entry = no_entry;
+    Ino lower = no_ino;
   };
   Union(std::unique_ptr<Lower> lower, Upper upper, const Options& options);
 
   // resume.cpp: what a server that was killed left, made whole.
   Result<> resume();
   Result<> sweep_work();
-  Result<> take_held(Node& node, const Record& record);
+  Result<> take_held(Node& node, int held);
   Result<> finish(Slot& slot);
   Result<> put_back_time(const Timing& timing);
   Result<> finish_copy(const Copying& copying);
@@ -140,7 +142,8 @@ class Union {
   Result<std::optional<Shown>> show(Node& directory, std::string_view name);
   Result<Node*> child(Node& directory, std::string_view name);  // null: no such name
   Result<Node*> node_of(Node& directory, std::string_view name, const Shown& shown);
-  Result<> describe_upper(Node& directory, std::string_view name, const Shown& shown, Node& fresh);
+  Result<NodeTable::Inode> describe_upper(Node& directory, std::string_view name,
+                                          const Shown& shown);
   Result<bool> is_whiteout(const Fd& directory, const std::string& name);
   Result<> open_root(bool dress);
   Result<> dress_root();
@@ -152,7 +155,7 @@ class Union {
   bool lower_has(const Node& directory, std::string_view name) const;
   Result<bool> is_empty(Node& directory);
 
-  Result<DirectoryState*> load(Node& directory);
+  Result<> load(Node& directory);
   void add_name(Node& directory, std::string_view name, bool whiteout);
   void drop_name(Node& directory, std::string_view name);
   Result<bool> is_opaque(const Fd& directory, const Marks& marks) const;

@@ -18,7 +18,7 @@ Result<> Union::take_whiteout_file(Node& directory, const Fd& fd, const std::str
   std::string hidden(hidden_by(file));
   bool opaque = file == opaque_file_name;
   if (hidden.empty() && !opaque) return {};
-  bool present = directory.directory->names.contains(hidden);
+  bool present = directory.above(hidden) != nullptr;
   auto convert = [&]() -> Result<> {
     if (opaque) return upper_.set_mark(fd, opaque_mark, "y");
     if (!present) return upper_.whiteout_absent(fd, hidden.c_str());

@@ -87,6 +87,9 @@ TEST(TreeTest, FindsEveryNameOfALargeDirectoryAndNoOther) {
     EXPECT_EQ(tree.parent(ino), directory);
     seen.insert(ino);
     EXPECT_EQ(tree.lookup(directory, "n" + std::to_string(i)), no_ino);
+    EXPECT_EQ(tree.find(directory, "n" + std::to_string(i)), no_entry);
+    auto index = static_cast<uint32_t>(i);
+    EXPECT_EQ(tree.find(directory, tree.entry(directory, index).name), index);
   }
   EXPECT_EQ(seen.size(), static_cast<size_t>(count));
   EXPECT_EQ(tree.attr(directory).nlink, 2u + count);

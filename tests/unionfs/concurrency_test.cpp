@@ -236,27 +236,5 @@ TEST_F(Concurrency, ListingsKeepTheirPlace) {
   over = true;
 }
 
-// Directories go when nothing of theirs is known any more, also where a file had names in several.
-TEST(Nodes, AreFreedWithTheirParents) {
-  NodeTable table;
-  auto directory = [&](Node& parent, const char* name) -> Node& {
-    Node& made = table.make();
-    made.type = S_IFDIR;
-    made.directory = std::make_unique<DirectoryState>();
-    table.link(made, parent, name);
-    made.lookups = 1;
-    return made;
-  };
-  Node& one = directory(table.root(), "one");
-  Node& two = directory(table.root(), "two");
-  Node& file = table.make();
-  file.lookups = 1;
-  table.link(file, one, "file");
-  table.link(file, two, "file");
-  uint64_t ids[] = {one.id, two.id, file.id};
-  for (uint64_t id : ids) table.forget(id, 1, [](Node&) {});
-  EXPECT_EQ(table.size(), 1U);
-}
-
 }  // namespace
 }  // namespace lyr::unionfs

@@ -68,6 +68,7 @@ class DirectoryLowers : public testing::Test {
       auto ino = lower.lookup(directory, name);
       EXPECT_TRUE(ino && *ino != no_ino) << at << name;
       EXPECT_TRUE(lower.has(directory, name));
+      EXPECT_EQ(lower.find(directory, name), i);
       if (lower.type(*ino) == S_IFDIR) {
         text += at + name + "/ " + show(lower, *ino, at + name + "/");
       } else if (lower.type(*ino) == S_IFREG) {
