@@ -29,6 +29,16 @@ Result<FuseSession> FuseSession::open(Fd connection, const struct fuse_lowlevel_
   return FuseSession(std::move(session), std::move(device));
 }
 
+Result<> store_pages(const FuseSession& session, uint64_t node, std::span<std::byte> content) {
+  struct fuse_bufvec pages{};
+  pages.count = 1;
+  pages.buf[0].size = content.size();
+  pages.buf[0].mem = content.data();
+  int result = fuse_lowlevel_notify_store(session.get(), node, 0, &pages,
+                                          static_cast<fuse_buf_copy_flags>(0));
+  return result == 0 ? Result<>() : fail(-result, "FUSE_NOTIFY_STORE");
+}
+
 void reply_bytes(fuse_req_t request, size_t size, std::string_view bytes) {
   if (size == 0) {
     fuse_reply_xattr(request, bytes.size());

@@ -5,7 +5,10 @@
 #define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 17)
 #include <fuse_lowlevel.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "base/fd.h"
@@ -38,6 +41,11 @@ class FuseSession {
   std::unique_ptr<struct fuse_session, Free> session_;
   Fd device_;
 };
+
+// Puts `content` into the page cache as the start of a file whose size the kernel knows. ENOENT: it
+// does not know the node. Blocks while somebody waits for a READ of the same; any thread may call
+// it that has no requests to answer.
+Result<> store_pages(const FuseSession& session, uint64_t node, std::span<std::byte> content);
 
 // What GETXATTR and LISTXATTR want, `size` being the room there is: 0 asks how much it takes.
 void reply_bytes(fuse_req_t request, size_t size, std::string_view bytes);

@@ -15,6 +15,7 @@
 #include "unionfs/fuse_session.h"
 #include "unionfs/loop.h"
 #include "unionfs/lower.h"
+#include "unionfs/push_ahead.h"
 
 namespace lyr::unionfs {
 namespace {
@@ -22,12 +23,12 @@ namespace {
 constexpr double for_ever_s = 1e9;
 constexpr unsigned background_max = 64;
 
-// What the operations are given: a session's user data. Nothing in it changes, so any number of
-// threads may use it.
+// What the operations are given: a session's user data. Any number of threads may use it.
 struct Image {
   std::unique_ptr<Lower> lower;
   const ImageOptions& options;
   Ino last = no_ino;  // the highest number there is
+  std::unique_ptr<PushAhead> push_ahead = nullptr;
 };
 
 const Image& image_of(fuse_req_t request) {
@@ -122,12 +123,14 @@ void op_read(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset,
   thread_local std::vector<std::byte> buffer;
   if (buffer.size() < size) buffer.resize(size);
   auto data = std::span(buffer).first(size);
-  auto got = image_of(request).lower->read(ino, static_cast<uint64_t>(offset), data);
+  const Image& image = image_of(request);  // the request itself is gone once it was answered
+  auto got = image.lower->read(ino, static_cast<uint64_t>(offset), data);
   if (got) {
     fuse_reply_buf(request, reinterpret_cast<const char*>(data.data()), *got);
   } else {
     fuse_reply_err(request, got.error().code);
   }
+  if (offset == 0) image.push_ahead->asked(ino);
 }
 
 void op_statfs(fuse_req_t request, fuse_ino_t) {
@@ -297,7 +300,14 @@ Result<> serve_image(Fd fuse_device, const ImageOptions& options) {
   Image image{lower_from_tree(options.store, options.tree), options, options.tree.inode_count()};
   struct fuse_lowlevel_ops ops = operations(options.tree);
   auto session = TRY(FuseSession::open(std::move(fuse_device), ops, {.user_data = &image}));
-  return loop(session.get(), {session.device(), options.threads, options.counts, options.ledger});
+  image.push_ahead = std::make_unique<PushAhead>(
+      *image.lower, options.tree,
+      [&](Ino ino, std::span<std::byte> content) { return store_pages(session, ino, content); },
+      options.counts == nullptr ? nullptr : &options.counts->pushes);
+  auto ended =
+      loop(session.get(), {session.device(), options.threads, options.counts, options.ledger});
+  image.push_ahead.reset();  // before the session goes
+  return ended;
 }
 
 Result<> dress_upper(const Fd& upper, const store::Tree& tree, bool trusted_xattrs) {

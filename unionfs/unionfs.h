@@ -31,6 +31,7 @@ enum class Ownership { real, in_xattr };
 struct RequestCounts {
   static constexpr size_t opcodes = 64;
   std::array<std::atomic<uint64_t>, opcodes> by_opcode{};
+  std::atomic<uint64_t> pushes{};  // files that nobody had asked for yet, see push_ahead.h
 };
 
 struct Options {
