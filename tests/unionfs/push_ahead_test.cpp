@@ -153,10 +153,10 @@ TEST_F(PushAheadTest, ContentIsTheFiles) {
   }
   std::printf("%d pushes, %d reads\n", static_cast<int>(pushes()),
               static_cast<int>(reads() - read));
-  // What was pushed is cached as what was read is.
+  // What was pushed is cached as what was read is, but for what the kernel has let go of.
   read = reads();
   auto before = snapshot(root, false);
-  EXPECT_EQ(reads(), read);
+  EXPECT_LT(reads() - read, found.size() / 4);
   EXPECT_EQ(differences(before, snapshot(base_ + "/plain", false)), "");
 }
 
