@@ -29,8 +29,8 @@ class Expectation {
   static constexpr size_t looks_ahead = 8;  // files, without a push
   static constexpr size_t files_max = 512;  // a push
   static constexpr uint64_t bytes_max = 8 << 20;
-  static constexpr uint64_t file_bytes_max = 256
-                                             << 10;  // the kernel's own readahead does well then
+  // Of larger files the kernel reads ahead by itself.
+  static constexpr uint64_t file_bytes_max = 256 << 10;
 
   struct File {
     Ino ino = no_ino;
