@@ -34,7 +34,7 @@ size_t part_end(std::string_view text, size_t at, char separator) {
   return text.size();
 }
 
-std::vector<std::string_view> split(std::string_view text, char separator) {
+std::vector<std::string_view> split_unescaped(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
   for (size_t at = 0; at <= text.size();) {
     size_t end = part_end(text, at, separator);
@@ -76,7 +76,7 @@ struct Given {
 };
 
 Result<> directories(const Given& given) {
-  for (std::string_view part : split(*given.value, ':')) {
+  for (std::string_view part : split_unescaped(*given.value, ':')) {
     if (part.empty())
       return given.wrong("a directory's name is empty (there are no data-only layers here)");
     given.to.lower.push_back(unescape(part));
@@ -105,7 +105,7 @@ Result<> on_or_off(const Given& given, bool& to) {
 Result<> id_map(const Given& given, std::vector<unionfs::IdRange>& to) {
   std::string text = unescape(*given.value);
   std::ranges::replace(text, ',', ':');
-  auto parts = split(text, ':');
+  auto parts = split_unescaped(text, ':');
   if (parts.size() % 3 != 0 || parts.size() / 3 > ranges_max)
     return given.wrong("ON_DISK:SHOWN:COUNT is wanted, up to 340 times");
   for (size_t i = 0; i < parts.size(); i += 3) {
@@ -311,7 +311,7 @@ Result<MountOptions> parse_mount_options(const std::vector<std::string>& texts) 
   bool squash_to_root = false;
   for (const std::string& text : texts) {
     if (text.contains('\0')) return refuse("an option has a zero byte");
-    for (std::string_view part : split(text, ',')) {
+    for (std::string_view part : split_unescaped(text, ',')) {
       if (!part.empty()) TRY(take_option(part, options, squash_to_root));
     }
   }
