@@ -5,6 +5,12 @@
 
 namespace lyr {
 
+Failure fail_again(const Error& error) {
+  Error copy{error.code, error.call, nullptr};
+  if (error.subject) copy.subject = std::make_unique<std::string>(*error.subject);
+  return Failure(std::move(copy));
+}
+
 std::string describe(const Error& error) {
   if (*error.call == '\0' && error.subject != nullptr) return *error.subject;
   std::string text = error.call;

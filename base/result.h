@@ -37,6 +37,9 @@ inline Failure fail_saying(int code, std::string sentence) {
   return Failure(Error{code, "", std::make_unique<std::string>(std::move(sentence))});
 }
 
+// The same error once more, for who else asks: an Error is moved, not copied.
+Failure fail_again(const Error& error);
+
 // errno as it stands now.
 inline Failure fail_errno(const char* call) { return fail(errno, call); }
 

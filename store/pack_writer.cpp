@@ -149,8 +149,7 @@ Result<uint64_t> PackWriter::seal() {
   }
   buffer_.copy(bytes_of(trailer));
   TRY(flush());
-  TRY(writes_->finish());
-  TRY(about(sys::fdatasync(*file_), pack_name(number_)));
+  TRY(writes_->make_durable(*file_, pack_name(number_)));
   return flushed_;
 }
 

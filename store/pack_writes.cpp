@@ -7,22 +7,12 @@
 #include "base/sys_file.h"
 
 namespace lyr::store {
-namespace {
-
-Failure again(const Error& error) {
-  Error copy{error.code, error.call, nullptr};
-  if (error.subject) copy.subject = std::make_unique<std::string>(*error.subject);
-  return Failure(std::move(copy));
-}
-
-}  // namespace
-
 Result<> PackWrites::add(std::shared_ptr<const Fd> file, std::string name, uint64_t offset,
                          PackBytes bytes) {
   bool too_many = false;
   {
     std::scoped_lock lock(mutex_);
-    if (!failure_) return again(failure_.error());
+    if (!failure_) return fail_again(failure_.error());
     waiting_bytes_ += bytes.size();
     waiting_.push_back({std::move(file), std::move(name), offset, std::move(bytes), added_++});
     too_many = waiting_bytes_ > pack_writes_bytes_max;
@@ -40,8 +30,10 @@ void PackWrites::write_waiting(std::unique_lock<std::mutex>& lock, uint64_t coun
     lock.unlock();
     auto done = sys::pwritev_all(*write.file, write.bytes.parts(), write.offset);
     // The disk works while we do; that it refuses is no matter, since sealing waits for all.
-    if (done)
+    if (done) {
       static_cast<void>(sys::start_writeback(*write.file, write.offset, write.bytes.size()));
+      flush_.wrote(write.file, write.name, write.bytes.size());
+    }
     write.bytes.clear();
     lock.lock();
     std::erase(in_flight_, write.number);
@@ -54,7 +46,7 @@ void PackWrites::write_waiting(std::unique_lock<std::mutex>& lock, uint64_t coun
 Result<> PackWrites::help() {
   std::unique_lock lock(mutex_);
   write_waiting(lock, UINT64_MAX);
-  return failure_ ? Result<>() : again(failure_.error());
+  return failure_ ? Result<>() : fail_again(failure_.error());
 }
 
 bool PackWrites::waiting() {
@@ -73,7 +65,12 @@ Result<> PackWrites::finish(uint64_t count) {
   written_.wait(lock, [&] {
     return std::ranges::none_of(in_flight_, [&](uint64_t number) { return number < count; });
   });
-  return failure_ ? Result<>() : again(failure_.error());
+  return failure_ ? Result<>() : fail_again(failure_.error());
+}
+
+Result<> PackWrites::make_durable(const Fd& file, const std::string& name) {
+  TRY(finish());
+  return flush_.finish(file, name);
 }
 
 PackBytes PackWrites::spare_buffer() {

@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "store/flush_ahead.h"
 #include "store/pack_bytes.h"
 
 namespace lyr::store {
@@ -38,6 +39,8 @@ class PackWrites {
   Result<> finish() { return finish(added()); }
   // The same of the first `count` that were added.
   Result<> finish(uint64_t count);
+  // finish(), and the file that was added to is durable: much of it is before, while others write.
+  Result<> make_durable(const Fd& file, const std::string& name);
   // Whether anything waits to be written.
   bool waiting();
   // Writes what waits, but waits for nobody: for a thread that has nothing else to do.
@@ -56,7 +59,7 @@ class PackWrites {
 
   void write_waiting(std::unique_lock<std::mutex>& lock, uint64_t count);
 
-  std::mutex mutex_;  // guards all below
+  std::mutex mutex_;  // guards all below but flush_
   std::condition_variable written_;
   std::deque<Write> waiting_;
   size_t waiting_bytes_ = 0;
@@ -64,6 +67,8 @@ class PackWrites {
   std::vector<uint64_t> in_flight_;  // numbers of what is being written
   Result<> failure_;
   std::vector<PackBytes> spare_;
+
+  FlushAhead flush_;  // has its own mutex
 };
 
 }  // namespace lyr::store
