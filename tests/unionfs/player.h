@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/unionfs/snapshot.h"
+
 namespace lyr::unionfs {
 
 // `size` bytes that are different for each seed.
@@ -22,7 +24,8 @@ int operations_of_run(int usual);
 
 class Player {
  public:
-  Player(std::string left, std::string right, uint64_t seed);
+  // `links`: what the left one, the union, promises of a file's names.
+  Player(std::string left, std::string right, uint64_t seed, Links links = Links::counted);
   Player(const Player&) = delete;
   Player& operator=(const Player&) = delete;
   ~Player() { close_all(); }
@@ -39,10 +42,13 @@ class Player {
                            const std::string& second, uint64_t c, std::string& what);
   std::string play_names(size_t side, uint64_t kind, const std::string& first,
                          const std::string& second, uint64_t c, std::string& what);
+  std::string rename(size_t side, const std::string& first, const std::string& second,
+                     unsigned flags) const;
   std::string hold_open(size_t side, const std::string& path, uint64_t c);
 
   std::string roots_[2];
   std::mt19937_64 random_;
+  Links links_;
   std::vector<int> open_[2];
 };
 

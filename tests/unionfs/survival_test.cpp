@@ -98,7 +98,7 @@ class Survival : public testing::Test {
 
 void Survival::play(uint64_t seed, int operations) {
   SCOPED_TRACE("LYR_SEED=" + std::to_string(seed));
-  Player player(mounted_->path(), plain_, seed);
+  Player player(mounted_->path(), plain_, seed, links_);
   Killer killer(*mounted_, seed);
   for (int i = 0; i < operations; ++i) {
     std::string left, right;
@@ -138,7 +138,7 @@ TEST_F(Survival, UnderOverlayfs) {
   UnionMount::Settings settings = settings_for(Below::overlayfs);
   settings.survives = endless;
   mount(settings);
-  Player player(mounted_->path(), plain_, 11);
+  Player player(mounted_->path(), plain_, 11, links_);
   for (int i = 0; i < 300; ++i) {
     if (i % 10 == 0) mounted_->kill_server();
     std::string left, right;
