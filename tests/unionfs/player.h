@@ -49,6 +49,7 @@ class Player {
   std::string roots_[2];
   std::mt19937_64 random_;
   Links links_;
+  bool linked_ = false;  // a file has got another name
   std::vector<int> open_[2];
 };
 
