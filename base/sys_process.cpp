@@ -270,6 +270,10 @@ Result<> allow_cpus(std::thread& thread, std::span<const int> cpus) {
   return error == 0 ? Result<>() : fail(error, "sched_setaffinity");
 }
 
+int nice_value() { return ::getpriority(PRIO_PROCESS, 0); }
+
+int scheduling_policy() { return static_cast<int>(::syscall(SYS_sched_getscheduler, 0)); }
+
 int current_cpu() { return ::sched_getcpu(); }
 
 void set_umask(mode_t mask) { ::umask(mask); }
@@ -315,6 +319,13 @@ Result<> set_seccomp_filter(std::span<const struct sock_filter> program) {
 
 Result<> ioctl(const Fd& fd, unsigned long request, unsigned long argument, const char* call) {
   return check(::ioctl(fd.get(), request, argument), call);
+}
+
+Result<int> ioctl_number(const Fd& fd, unsigned long request, unsigned long argument,
+                         const char* call) {
+  int number = ::ioctl(fd.get(), request, argument);
+  if (number == -1) return fail_errno(call);
+  return number;
 }
 
 Result<Fd> ioctl_fd(const Fd& fd, unsigned long request, unsigned long argument, const char* call) {

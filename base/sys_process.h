@@ -97,6 +97,8 @@ Result<std::vector<int>> cpus_allowed();
 Result<> allow_cpus(std::span<const int> cpus);
 Result<> allow_cpus(std::thread& thread, std::span<const int> cpus);
 int current_cpu();
+int nice_value();         // of the calling thread, -20..19
+int scheduling_policy();  // SCHED_OTHER, ...
 void set_umask(mode_t mask);
 Result<> fchdir(const Fd& dir);
 // The working directory. Where it is outside the root it starts with "(unreachable)".
@@ -121,6 +123,8 @@ Result<> set_seccomp_filter(std::span<const struct sock_filter> program);
 // ioctls on namespaces and terminals that take or give descriptors or numbers.
 Result<> ioctl(const Fd& fd, unsigned long request, unsigned long argument = 0,
                const char* call = "ioctl");
+Result<int> ioctl_number(const Fd& fd, unsigned long request, unsigned long argument = 0,
+                         const char* call = "ioctl");
 Result<Fd> ioctl_fd(const Fd& fd, unsigned long request, unsigned long argument = 0,
                     const char* call = "ioctl");
 

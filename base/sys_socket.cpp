@@ -81,4 +81,9 @@ Result<Message> peek_message(const Fd& socket, size_t bytes_max) {
   return receive(socket, bytes_max, MSG_PEEK);
 }
 
+Result<> end_sending(const Fd& socket) {
+  if (::shutdown(socket.get(), SHUT_WR) == -1) return fail_errno("shutdown");
+  return {};
+}
+
 }  // namespace lyr::sys

@@ -32,4 +32,7 @@ Result<Message> receive_message(const Fd& socket, size_t bytes_max);
 // The same message comes again, with copies of its descriptors.
 Result<Message> peek_message(const Fd& socket, size_t bytes_max);
 
+// Nothing more is sent: the other end reads the end of the stream (shutdown(2), SHUT_WR).
+Result<> end_sending(const Fd& socket);
+
 }  // namespace lyr::sys

@@ -9,6 +9,8 @@
 
 #include <cstdio>
 
+#include "base/sys_event.h"
+
 namespace lyr::sys {
 namespace {
 
@@ -47,12 +49,13 @@ Result<Fd> listen_unix(const Fd& dir, const char* name) {
   return socket;
 }
 
-Result<Fd> connect_unix(const Fd& dir, const char* name) {
+Result<Fd> connect_unix(const Fd& dir, const char* name, bool wait) {
   auto address = TRY(address_of(dir, name));
-  Fd socket = TRY(unix_socket(0));
+  Fd socket = TRY(unix_socket(wait ? 0 : SOCK_NONBLOCK));
   if (::connect(socket.get(), reinterpret_cast<struct sockaddr*>(&address), sizeof address) == -1) {
     return fail(errno, "connect", name);
   }
+  if (!wait) TRY(set_nonblocking(socket, false));
   return socket;
 }
 

@@ -12,7 +12,8 @@ namespace lyr::sys {
 // A listening stream socket `name` in `dir`, non-blocking, mode 0600. What had the name is removed
 // first.
 Result<Fd> listen_unix(const Fd& dir, const char* name);
-Result<Fd> connect_unix(const Fd& dir, const char* name);
+// `wait`: until there is room in the listener's queue; else EAGAIN.
+Result<Fd> connect_unix(const Fd& dir, const char* name, bool wait = true);
 // EAGAIN: nobody waits.
 Result<Fd> accept_unix(const Fd& listener);
 // SO_PEERCRED: who connected.

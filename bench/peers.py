@@ -199,6 +199,13 @@ class LyrFuse(Lyr):
             self.run([*self.command(), "load", "-q", "-i", self.place.tar(image)])
 
 
+class LyrPassthrough(LyrFuse):
+    name = "lyr-passthrough"
+    about = "its union alone, and the kernel reads and writes changed files itself"
+    run_flags = ("--union", "passthrough")
+    rootless = False
+
+
 class Docker(Engine):
     name = "docker"
     programs = ("dockerd", "docker", "containerd", "runc")

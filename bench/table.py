@@ -26,12 +26,14 @@ def cell(samples, base):
 
 def render(rows, columns, samples):
     """`rows`: (key, label, what); `samples[column][key]`: milliseconds."""
-    lines = ["".join([" " * LABEL_COLUMNS, *(name.rjust(CELL_COLUMNS) for name in columns)])]
+    def line(label, cells):
+        widths = [max(CELL_COLUMNS, len(name) + 2) for name in columns]
+        return label.ljust(LABEL_COLUMNS) + "".join(map(str.rjust, cells, widths))
+
+    lines = [line("", columns)]
     base = samples.get("lyr", {})
     for key, label, unit in rows:
         cells = [cell(samples[name].get(key), base.get(key)) for name in columns]
-        lines.append(label.ljust(LABEL_COLUMNS) +
-                     "".join(first.rjust(CELL_COLUMNS) for first, _ in cells))
-        lines.append(f"  {unit}".ljust(LABEL_COLUMNS) +
-                     "".join(second.rjust(CELL_COLUMNS) for _, second in cells))
-    return "\n".join(line.rstrip() for line in lines)
+        lines.append(line(label, [first for first, _ in cells]))
+        lines.append(line(f"  {unit}", [second for _, second in cells]))
+    return "\n".join(text.rstrip() for text in lines)

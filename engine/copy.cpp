@@ -60,15 +60,15 @@ Result<> work_in_stopped(Engine::State& state, const ContainerInfo& info, const 
   auto directory = TRY(open_container(state, info.id));
   std::optional<ContainerLock> lock = TRY(lock_for_start(directory));
   TRY(clean_after(directory, info));
-  auto server = TRY(
-      UnionServer::fork(state.roots, directory, chain_id, spec.id_map, UnionMode::fuse, true, [&] {
-        lock.reset();
-        stdio = {};
-      }));
+  Served served{state.roots, chain_id, spec.id_map, &directory};
+  auto server = TRY(UnionServer::fork(served, [&] {
+    lock.reset();
+    stdio = {};
+  }));
   auto work = [&]() -> Result<> {
     TRY(begin_start(directory));
     auto launch = TRY(sandbox::Launch::begin(spec, std::move(stdio)));
-    TRY(server.serve(launch.take_fuse_device(), launch.take_user_namespace()));
+    TRY(server.attach(launch));
     TRY(launch.start());
     auto ending = TRY(sys::wait_pidfd(launch.pidfd()));
     return outcome_of(ending, complaints);

@@ -11,4 +11,17 @@ Result<sandbox::ChosenIdMap> choose_map() {
   return sandbox::choose_id_map(single != nullptr && std::string_view(single) == "1");
 }
 
+unionfs::Ids host_ids(const sandbox::IdMap& map) {
+  auto ranges = [](const std::vector<sandbox::IdRange>& from) {
+    std::vector<unionfs::IdRange> to;
+    for (const sandbox::IdRange& range : from)
+      to.push_back({.on_disk = range.container, .shown = range.host, .count = range.count});
+    return to;
+  };
+  unionfs::Ids ids;
+  ids.users = ranges(map.uids);
+  ids.groups = ranges(map.gids);
+  return ids;
+}
+
 }  // namespace lyr::engine

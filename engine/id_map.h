@@ -3,9 +3,12 @@
 #pragma once
 
 #include "sandbox/sandbox.h"
+#include "unionfs/ids.h"
 
 namespace lyr::engine {
 
 Result<sandbox::ChosenIdMap> choose_map();
+// From the container's ids to the host's.
+unionfs::Ids host_ids(const sandbox::IdMap& map);
 
 }  // namespace lyr::engine

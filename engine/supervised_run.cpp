@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/supervised_run.h"
 
+#include <fcntl.h>
+
+#include <algorithm>
 #include <array>
 #include <csignal>
 
@@ -9,12 +12,16 @@
 #include "base/sys_unix_socket.h"
 #include "engine/id_map.h"
 #include "engine/make_spec.h"
+#include "engine/shared_image.h"
 #include "engine/union_mode.h"
+#include "engine/union_server.h"
+#include "unionfs/image_session.h"
 
 namespace lyr::engine {
 namespace {
 
 constexpr int clients_end_ms = 5000;
+constexpr int server_end_ms = 100;
 constexpr int engine_failed = 125;
 constexpr int not_executable = 126;
 constexpr int not_found = 127;
@@ -24,8 +31,26 @@ int exit_code_of(const Error& error) {
   return error.code == ENOENT ? not_found : not_executable;
 }
 
+// The union alone may do.
+bool only_hybrid_failed(const Error& error) {
+  std::string_view call(error.call);
+  return call == "overlay" || call == "image";
+}
+
+// The image's server, which is others' too, ended during the start.
+bool has_lost_server(const Error& error) {
+  return error.code == ENOTCONN || error.code == ECONNABORTED;
+}
+
+// The kernel will say the same again.
+bool is_refusal(const Error& error) {
+  if (std::string_view(error.call) != "overlay" || has_lost_server(error)) return false;
+  const int passing[] = {ENOMEM, ENOSPC, EMFILE, ENFILE, EAGAIN, EINTR, EIO};
+  return std::ranges::find(passing, error.code) == std::end(passing);
+}
+
 std::string explain(const Error& error, const ContainerInfo& info) {
-  if (std::string_view(error.call) == "overlay" && error.subject)
+  if (only_hybrid_failed(error) && error.subject)
     return "--union hybrid cannot be had: " + *error.subject;
   if (std::string_view(error.call) != "exec") return describe(error);
   const std::string& program = info.command.front();
@@ -87,32 +112,77 @@ Result<> SupervisedRun::start() {
   UnionMode asked = task_.info.options.union_mode;
   auto mode = TRY(choose_union(state_, directory_, asked, chosen.map))
   .mode;
-  auto started = start_on(mode, chosen.map);
-  if (started || asked != UnionMode::automatic ||
-      std::string_view(started.error().call) != "overlay") {
+  if (mode != UnionMode::hybrid) return start_on(mode, chosen.map);
+  auto started = start_hybrid(chosen.map);
+  if (started || asked != UnionMode::automatic || !only_hybrid_failed(started.error()))
     return started;
-  }
-  // Only the try tells whether the kernel takes this host's file systems.
-  note_overlay_refused(state_, *started.error().subject);
-  container_.reset();
-  server_->finish(UnionServer::end_ms);
+  // Only the try tells whether the kernel takes this host's file systems. Whatever else went wrong
+  // may not go wrong the next time.
+  if (is_refusal(started.error()) && !has_server_ended())
+    note_overlay_refused(state_, *started.error().subject);
+  undo_start();
   return start_on(UnionMode::fuse, chosen.map);
+}
+
+// Its end is heard of a little later than its file system fails.
+bool SupervisedRun::has_server_ended() const {
+  if (!server_) return true;
+  struct pollfd waiting{server_->watched().get(), POLLIN, 0};
+  auto heard = sys::poll({&waiting, 1}, server_end_ms);
+  return !heard || *heard != 0;
+}
+
+void SupervisedRun::undo_start() {
+  container_.reset();
+  if (server_) server_->finish(UnionServer::end_ms);
+  server_.reset();
+}
+
+Result<> SupervisedRun::start_hybrid(const sandbox::IdMap& map) {
+  auto started = start_on(UnionMode::hybrid, map);
+  // Without its server the kernel may say anything of an overlay, EINVAL, too. With a hub clients
+  // are there, and they are told of one start.
+  bool again = !started && !hub_ &&
+               (only_hybrid_failed(started.error()) || has_lost_server(started.error()));
+  if (!again) return started;
+  undo_start();
+  return start_on(UnionMode::hybrid, map);
+}
+
+Result<> SupervisedRun::fork_server(UnionMode mode, const sandbox::IdMap& map) {
+  if (mode == UnionMode::hybrid) {
+    server_ = TRY(SharedImage::join({task_.roots, task_.chain_id, map}));
+    return {};
+  }
+  Served served{task_.roots, task_.chain_id, map, &directory_};
+  served.durable = !task_.info.options.auto_remove;
+  served.passthrough = mode == UnionMode::passthrough;
+  server_ = std::make_unique<UnionServer>(TRY(UnionServer::fork(served, [this] {
+    lock_.reset();
+    task_.status.reset();
+    task_.client.reset();
+  })));
+  return {};
+}
+
+// In fuse mode the server does it.
+Result<> SupervisedRun::dress_upper(const store::Tree& tree, const sandbox::IdMap& map) {
+  Fd upper = TRY(sys::open_at(directory_.persistent, "upper", O_RDONLY | O_DIRECTORY));
+  if (is_host_root()) return unionfs::dress_upper(upper, tree, true);
+  auto done = unionfs::dress_upper(upper, tree, false, host_ids(map));
+  if (done || done.error().code != EPERM) return done;
+  // Its owner is not the container's root.
+  return sandbox::run_mapped(map, [&] { return unionfs::dress_upper(upper, tree, false); });
 }
 
 Result<> SupervisedRun::start_on(UnionMode mode, const sandbox::IdMap& map) {
   TRY(note_union(directory_, mode));
-  bool durable = !task_.info.options.auto_remove;
-  auto forget = [this] {
-    lock_.reset();
-    task_.status.reset();
-    task_.client.reset();
-  };
-  server_ =
-      TRY(UnionServer::fork(task_.roots, directory_, task_.chain_id, map, mode, durable, forget));
+  TRY(fork_server(mode, map));
   ResolvedUser user;
   {
     auto store = TRY(store::Store::open(store_directory(task_.roots)));
     auto tree = TRY(store.open_image_tree(task_.chain_id));
+    if (mode == UnionMode::hybrid) TRY(dress_upper(tree, map));
     auto accounts = TRY(read_accounts(store, tree));
     user = TRY(resolve_user(task_.info.options.user.value_or(""), accounts));
   }
@@ -120,7 +190,7 @@ Result<> SupervisedRun::start_on(UnionMode mode, const sandbox::IdMap& map) {
   if (mode == UnionMode::hybrid) {
     spec_.root_kind = sandbox::RootKind::overlay;
     spec_.root_path = task_.roots.root + "/containers/" + directory_.id;
-    spec_.durable_root = durable;
+    spec_.durable_root = !task_.info.options.auto_remove;
   }
   auto stdio = TRY(make_streams());
   const std::array<int, 4> handled{SIGTERM, SIGINT, SIGHUP, SIGQUIT};
@@ -149,8 +219,9 @@ Result<sandbox::Stdio> SupervisedRun::make_streams() {
 
 Result<> SupervisedRun::launch(sandbox::Stdio stdio) {
   TRY(begin_start(directory_));
-  container_ = TRY(sandbox::Launch::begin(spec_, std::move(stdio)));
-  TRY(server_->serve(container_->take_fuse_device(), container_->take_user_namespace()));
+  Fd above = TRY(server_->user_namespace());
+  container_ = TRY(sandbox::Launch::begin(spec_, std::move(stdio), above));
+  TRY(server_->attach(*container_));
   TRY(container_->finish());
   if (task_.info.options.terminal) streams_.terminal = container_->take_terminal();
   TRY(open_for_clients());
@@ -187,7 +258,7 @@ void SupervisedRun::watch() {
     fds.push_back({container_->pidfd().get(), POLLIN, 0});
     fds.push_back({listener_.get(), POLLIN, 0});
     fds.push_back({signals_.get(), POLLIN, 0});
-    if (!server_ended) fds.push_back({server_->pidfd().get(), POLLIN, 0});
+    if (!server_ended) fds.push_back({server_->watched().get(), POLLIN, 0});
     hub_->watch(fds);
     if (!sys::poll(fds, -1)) return;
     if (fds[2].revents != 0) take_signal();
@@ -215,7 +286,7 @@ void SupervisedRun::finish() {
   end_.started_unix_ns = record_.started_unix_ns;
   end_.finished_unix_ns = sys::now_unix_ns();
   hub_->drain();
-  server_->finish(UnionServer::end_ms);
+  server_->let_go(UnionServer::end_ms);
   static_cast<void>(container_->remove_cgroup());
   static_cast<void>(write_exit(directory_.persistent, end_));
   static_cast<void>(sys::unlink_at(directory_.runtime, "attach.sock"));
@@ -223,6 +294,7 @@ void SupervisedRun::finish() {
   if (task_.info.options.auto_remove) {
     static_cast<void>(delete_container(state_, directory_, task_.info, true));
   }
+  server_->finish(UnionServer::end_ms);
   // Who hears of the end may start or remove it at once.
   lock_.reset();
   hub_->finish(end_.exit_code, end_.error, clients_end_ms);

@@ -3,13 +3,14 @@
 // of the end comes before anyone is told of it.
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include "base/sys_process.h"
+#include "engine/file_server.h"
 #include "engine/reconcile.h"
 #include "engine/stdio_hub.h"
 #include "engine/supervisor.h"
-#include "engine/union_server.h"
 #include "sandbox/sandbox.h"
 
 namespace lyr::engine {
@@ -26,7 +27,13 @@ class SupervisedRun {
  private:
   // Gives the report of a start that failed.
   Result<> start();
+  // One that may succeed when it is tried again is.
+  Result<> start_hybrid(const sandbox::IdMap& map);
+  bool has_server_ended() const;
+  void undo_start();
   Result<> start_on(UnionMode mode, const sandbox::IdMap& map);
+  Result<> fork_server(UnionMode mode, const sandbox::IdMap& map);
+  Result<> dress_upper(const store::Tree& tree, const sandbox::IdMap& map);
   Result<> launch(sandbox::Stdio stdio);
   Result<sandbox::Stdio> make_streams();
   Result<> open_for_clients();
@@ -40,7 +47,7 @@ class SupervisedRun {
   ContainerDirectory directory_;
   std::optional<ContainerLock> lock_;
   sandbox::Spec spec_;
-  std::optional<UnionServer> server_;
+  std::unique_ptr<FileServer> server_;
   std::optional<sandbox::Launch> container_;
   ContainerStreams streams_;
   std::optional<StdioHub> hub_;

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/supervisor.h"
 
-#include <fcntl.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <csignal>
 
 #include "base/sys_event.h"
@@ -13,42 +10,15 @@
 #include "base/sys_process.h"
 #include "base/sys_socket.h"
 #include "base/sys_unix_socket.h"
-#include "engine/id_map.h"
-#include "engine/make_spec.h"
+#include "engine/detached.h"
 #include "engine/reconcile.h"
-#include "engine/resolve_options.h"
-#include "engine/stdio_hub.h"
 #include "engine/supervised_run.h"
-#include "engine/union_server.h"
-#include "sandbox/sandbox.h"
 
 namespace lyr::engine {
 namespace {
 
 constexpr size_t report_bytes_max = 64 << 10;
 constexpr int lock_wait_ms = 5000;
-
-// Everything that is open but what we were given: nothing of the caller's may stay open as long as
-// we live.
-Result<> close_all_but(std::vector<int> kept) {
-  std::vector<int> open;
-  Fd list = TRY(sys::open("/proc/self/fd", O_RDONLY | O_DIRECTORY));
-  TRY(sys::read_directory(list, [&](const sys::DirectoryEntry& entry) {
-    open.push_back(std::atoi(std::string(entry.name).c_str()));
-    return true;
-  }));
-  kept.push_back(list.get());
-  for (int number : open) {
-    if (number > 2 && std::ranges::find(kept, number) == kept.end()) Fd(number).reset();
-  }
-  return {};
-}
-
-Result<> redirect_standard_streams() {
-  Fd null = TRY(sys::open("/dev/null", O_RDWR));
-  for (int number : {0, 1, 2}) TRY(sys::dup_to(null, number));
-  return {};
-}
 
 // The lock may be held for a moment by a command that looks at the container.
 Result<ContainerLock> take_lock(const ContainerDirectory& directory) {
@@ -67,14 +37,12 @@ Result<ContainerLock> take_lock(const ContainerDirectory& directory) {
   }
 }
 
-[[noreturn]] void supervise(SupervisorTask task, Engine::State state,
-                            ContainerDirectory directory) {
+void supervise(SupervisorTask task, Engine::State state, ContainerDirectory directory) {
   sys::reset_signals();
   sys::ignore_signal(SIGPIPE);
   static_cast<void>(sys::prctl(PR_SET_NAME, reinterpret_cast<unsigned long>("lyr-supervisor")));
   SupervisedRun run(std::move(task), std::move(state), std::move(directory));
   run.run();
-  ::_exit(0);
 }
 
 }  // namespace
@@ -105,35 +73,19 @@ Result<ContainerLock> lock_for_start(const ContainerDirectory& directory) {
 
 Result<> fork_supervisor(const Engine::State& engine, SupervisorTask task) {
   auto directory = TRY(open_container(engine, task.info.id));
-  auto between = TRY(sys::clone_process());
-  if (between.pid != 0) {
-    task = {};  // our copies of the sockets
-    TRY(sys::wait_pidfd(between.pidfd));
-    return {};
-  }
-  // In the child. A second fork, so that the supervisor is nobody's child here and can get no
-  // terminal.
-  static_cast<void>(sys::new_session_id());
-  auto supervisor = sys::clone_process();
-  if (!supervisor || supervisor->pid != 0) ::_exit(supervisor ? 0 : 1);
   Engine::State state;
   state.roots = engine.roots;
   for (auto [to, from] : {std::pair{&state.containers, &engine.containers},
                           {&state.names, &engine.names},
                           {&state.volumes, &engine.volumes},
                           {&state.running, &engine.running}}) {
-    auto copy = sys::dup(*from);
-    if (!copy) ::_exit(1);
-    *to = std::move(*copy);
+    *to = TRY(sys::dup(*from));
   }
   std::vector<int> kept{state.containers.get(), state.names.get(),          state.volumes.get(),
                         state.running.get(),    directory.persistent.get(), directory.runtime.get(),
                         task.status.get(),      task.client.get()};
-  auto ready = close_all_but(std::move(kept));
-  if (ready) ready = redirect_standard_streams();
-  if (ready) ready = sys::chdir("/");
-  if (!ready) ::_exit(1);
-  supervise(std::move(task), std::move(state), std::move(directory));
+  return fork_detached(std::move(kept),
+                       [&] { supervise(std::move(task), std::move(state), std::move(directory)); });
 }
 
 }  // namespace lyr::engine

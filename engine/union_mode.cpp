@@ -8,12 +8,13 @@
 
 #include "base/sys_file.h"
 #include "engine/process_identity.h"
+#include "unionfs/opens.h"
 
 namespace lyr::engine {
 namespace {
 
 constexpr char refused_file[] = "overlay-refused";  // the boot's id, a space, why
-constexpr char union_file[] = "union";              // "fuse" or "hybrid"
+constexpr char union_file[] = "union";              // a mode's name
 constexpr size_t mode_note_bytes_max = 4096;
 
 std::string this_boot() {
@@ -34,6 +35,15 @@ std::string obstacle(const sandbox::IdMap& map) {
   if (map.single) return "with one id only, owners have to be kept as attributes";
   if (::geteuid() == 0 && !is_host_root())
     return "as root of a container, overlayfs's marks cannot be written";
+  return {};
+}
+
+// Why FUSE passthrough is; empty: it is not.
+std::string passthrough_obstacle() {
+  if (!is_host_root()) return "it takes root of the host (CAP_SYS_ADMIN)";
+  auto has = unionfs::kernel_has_passthrough();
+  if (!has) return describe(has.error());
+  if (!*has) return "it takes Linux 6.9";
   return {};
 }
 
@@ -62,6 +72,11 @@ ChosenUnion choose_union(const Engine::State& engine, const sandbox::IdMap& map)
 Result<ChosenUnion> choose_union(const Engine::State& engine, const ContainerDirectory& directory,
                                  UnionMode asked, const sandbox::IdMap& map) {
   if (asked == UnionMode::fuse) return ChosenUnion{UnionMode::fuse, "it was asked for"};
+  if (asked == UnionMode::passthrough) {
+    std::string why = passthrough_obstacle();
+    if (!why.empty()) return fail_saying(ENOTSUP, "--union passthrough cannot be had: " + why);
+    return ChosenUnion{UnionMode::passthrough, "it was asked for"};
+  }
   std::string why = obstacle(map);
   auto used = sys::read_file_at(directory.persistent, union_file, mode_note_bytes_max);
   // Marks of ours that a user's overlayfs does not follow may be there.
@@ -91,6 +106,8 @@ std::string_view union_mode_name(UnionMode mode) {
       return "auto";
     case UnionMode::fuse:
       return "fuse";
+    case UnionMode::passthrough:
+      return "passthrough";
     case UnionMode::hybrid:
       return "hybrid";
   }
@@ -98,7 +115,8 @@ std::string_view union_mode_name(UnionMode mode) {
 }
 
 std::optional<UnionMode> union_mode_of(std::string_view name) {
-  for (UnionMode mode : {UnionMode::automatic, UnionMode::fuse, UnionMode::hybrid}) {
+  for (UnionMode mode :
+       {UnionMode::automatic, UnionMode::fuse, UnionMode::passthrough, UnionMode::hybrid}) {
     if (name == union_mode_name(mode)) return mode;
   }
   return std::nullopt;

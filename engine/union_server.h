@@ -12,30 +12,38 @@
 #include "base/result.h"
 #include "base/sys_process.h"
 #include "engine/engine_state.h"
+#include "engine/file_server.h"
 #include "sandbox/sandbox.h"
 
 namespace lyr::engine {
 
-class UnionServer {
+// What a server serves. What is referred to must live until the server is forked.
+struct Served {
+  const Roots& roots;
+  const Digest& chain_id;
+  const sandbox::IdMap& map;
+  // Whose union; none: the image alone, for any container of that map.
+  const ContainerDirectory* directory = nullptr;
+  bool durable = true;  // the container is wanted after a power cut
+  bool passthrough = false;
+};
+
+class UnionServer : public FileServer {
  public:
   // Forks it. It opens the store and the tree at once, while the container is made. `forget`: what
-  // the child must not keep open. `durable`: the container is wanted after a power cut. `mode`:
-  // fuse, to serve the union; hybrid, to serve the image alone.
-  static Result<UnionServer> fork(const Roots& roots, const ContainerDirectory& directory,
-                                  const Digest& chain_id, const sandbox::IdMap& map, UnionMode mode,
-                                  bool durable, const std::function<void()>& forget);
+  // the child must not keep open.
+  static Result<UnionServer> fork(const Served& served, const std::function<void()>& forget);
   // Hands it the mounted file system's device. Rootless with several ids it first joins the
   // container's user namespace, to own files of every id in it.
   Result<> serve(Fd fuse_device, Fd user_namespace);
 
-  const Fd& pidfd() const { return child_.pidfd; }
-  // After its end: why, as a sentence for people; nothing when the file system was unmounted, as it
-  // should be.
-  std::optional<std::string> why_it_ended();
+  Result<> attach(sandbox::Launch& container) override;
+  const Fd& watched() const override { return child_.pidfd; }
+  // Nothing when the file system was unmounted, as it should be.
+  std::optional<std::string> why_it_ended() override;
   // How long the last writes may take to reach the upper directory.
   static constexpr int end_ms = 10'000;
-  // Waits for its end (the file system is gone when the container's mounts are), then kills it.
-  void finish(int timeout_ms);
+  void finish(int timeout_ms) override;
 
  private:
   UnionServer(sys::Child child, Fd channel)

@@ -19,6 +19,7 @@
 #include "fuzz/bytes.h"
 #include "fuzz/scratch_directory.h"
 #include "unionfs/lower.h"
+#include "unionfs/override_stat.h"
 
 namespace {
 
@@ -69,13 +70,14 @@ class Layers {
   }
 
   void mark(const Fd& object, fuzz::Bytes& bytes) {
-    static constexpr const char* marks[] = {
-        "user.overlay.opaque",       "user.overlay.redirect",
-        "user.overlay.whiteout",     "user.overlay.metacopy",
-        "user.overlay.origin",       "user.containers.override_stat",
-        "user.fuseoverlayfs.opaque", "trusted.overlay.opaque",
-        "trusted.overlay.redirect",  "user.a"};
-    static constexpr const char* values[] = {"y", "x", "/", "/d", "/d/../..", "..", "a", "/a/d/e"};
+    static constexpr const char* marks[] = {"user.overlay.opaque",       "user.overlay.redirect",
+                                            "user.overlay.whiteout",     "user.overlay.metacopy",
+                                            "user.overlay.origin",       containers_stat_name,
+                                            "user.fuseoverlayfs.opaque", "trusted.overlay.opaque",
+                                            "trusted.overlay.redirect",  "user.a",
+                                            security_stat_name,          user_stat_name};
+    static constexpr const char* values[] = {"y",  "x", "/",      "/d",       "/d/../..",
+                                             "..", "a", "/a/d/e", "1:2:4750", "0:0:100600:file"};
     const char* name = marks[bytes.byte() % std::size(marks)];
     uint8_t choice = bytes.byte();
     std::string value = choice % 12 < std::size(values) ? values[choice % 12] : bytes.content(80);

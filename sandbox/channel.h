@@ -16,6 +16,7 @@ namespace lyr::sandbox {
 enum class Step : unsigned char {
   go,              // to the child: ids are mapped, the cgroup is yours
   fuse_device,     // to the creator, with the device
+  image,           // to the child, with the mount that its overlay stands on
   root,            // to the child, with its mounted root
   terminal,        // to the creator, with the pty's master
   warning,         // to the creator: something asked for could not be given

@@ -42,22 +42,22 @@ Result<> become_namespace_root(bool single) {
   return {};
 }
 
+// Of `device` no copy stays with us.
 Result<Fd> mount_root(const Spec& spec, Preparation& preparation, Fd device, const Fd& channel) {
   if (spec.root_kind == RootKind::directory)
     return during("open the root", mount_directory(spec, preparation));
+  if (spec.root_kind == RootKind::fuse) {
+    Fd mount = TRY(during("mount the root", mount_fuse(device, FuseAccess::read_write)));
+    // Our copy goes: when the server ends, the connection must end with it.
+    TRY(tell(channel, Step::fuse_device, 0, {}, &device));
+    return mount;
+  }
   // With privilege it is made by the creator, whose rights overlayfs then acts with.
-  if (spec.root_kind == RootKind::overlay && preparation.privileged)
-    return await(channel, Step::root);
-  auto access =
-      spec.root_kind == RootKind::overlay ? FuseAccess::read_only : FuseAccess::read_write;
-  Fd mount = TRY(during("mount the root", mount_fuse(device, access)));
-  // Our copy goes: when the server ends, the connection must end with it.
-  TRY(tell(channel, Step::fuse_device, 0, {}, &device));
-  device.reset();
-  if (spec.root_kind == RootKind::fuse) return mount;
+  if (preparation.privileged) return await(channel, Step::root);
   Fd changes =
       TRY(during("open the upper directory", open_bind({"/", "bind", spec.root_path, {}})));
-  return mount_overlay(mount, changes, OverlayRights::user, spec.durable_root);
+  Fd image = TRY(await(channel, Step::image));
+  return mount_overlay(image, changes, OverlayRights::user, spec.durable_root);
 }
 
 Result<> give_terminal(const Spec& spec, const Mounted& mounted, const Fd& channel) {
@@ -105,8 +105,7 @@ Result<Fd> set_up(const Spec& spec, Preparation& preparation, Fd channel) {
     TRY(move_up(*fd));
   reset_inherited_state();
   Fd fuse_device;
-  bool by_creator = spec.root_kind == RootKind::overlay && preparation.privileged;
-  if (spec.root_kind != RootKind::directory && !by_creator) fuse_device = TRY(open_fuse_device());
+  if (spec.root_kind == RootKind::fuse) fuse_device = TRY(open_fuse_device());
   TRY(await(channel, Step::go));
   TRY(build(spec, preparation, std::move(fuse_device), channel));
   if (!preparation.privileged)

@@ -82,6 +82,14 @@ Result<> write_id_map(pid_t pid, const IdMap& map) {
   return uids_ended;
 }
 
+IdMap inside_of(const IdMap& map) {
+  IdMap inside = map;
+  for (auto* ranges : {&inside.uids, &inside.gids}) {
+    for (IdRange& range : *ranges) range.host = range.container;
+  }
+  return inside;
+}
+
 Result<uint32_t> to_host_id(const std::vector<IdRange>& ranges, uint32_t id) {
   for (const IdRange& range : ranges) {
     if (id >= range.container && id - range.container < range.count)
@@ -101,6 +109,18 @@ uint32_t mapped_from_zero(const std::vector<IdRange>& ranges) {
     }
   }
   return static_cast<uint32_t>(std::min<uint64_t>(end, UINT32_MAX));
+}
+
+Failure explain_no_namespaces(const Error& error) {
+  if (error.code == EPERM)
+    return fail_saying(EPERM,
+                       "user namespaces are refused here: check sysctl "
+                       "kernel.unprivileged_userns_clone, "
+                       "kernel.apparmor_restrict_unprivileged_userns and, in a container, its "
+                       "seccomp profile");
+  if (error.code == ENOSPC || error.code == EUSERS)
+    return fail_saying(error.code, "no more namespaces: raise sysctl user.max_user_namespaces");
+  return fail_saying(error.code, "make namespaces: " + describe(error));
 }
 
 }  // namespace lyr::sandbox

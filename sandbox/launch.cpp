@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <csignal>
 
@@ -28,7 +29,7 @@ struct Launch::State {
   sys::Child child;
   Fd channel;
   Fd fuse_device;
-  Fd image;  // mounted by us, for an overlay that the child still waits for
+  Fd image;  // given to us, for an overlay that the child still waits for
   Fd user_namespace;
   Fd root_ids;  // the same, for that overlay
   Fd terminal;
@@ -72,18 +73,6 @@ uint64_t namespaces_of(const Spec& spec) {
   return spec.new_network ? flags | CLONE_NEWNET : flags;
 }
 
-Failure explain_clone(const Error& error) {
-  if (error.code == EPERM)
-    return fail_saying(EPERM,
-                       "user namespaces are refused here: check sysctl "
-                       "kernel.unprivileged_userns_clone, "
-                       "kernel.apparmor_restrict_unprivileged_userns and, in a container, its "
-                       "seccomp profile");
-  if (error.code == ENOSPC || error.code == EUSERS)
-    return fail_saying(error.code, "no more namespaces: raise sysctl user.max_user_namespaces");
-  return fail_saying(error.code, "make namespaces: " + describe(error));
-}
-
 // A child that cannot be dumped shows its /proc files as root's, and we could not write its maps.
 Result<sys::Child> clone_dumpable(uint64_t flags, const Fd* cgroup) {
   int dumpable = TRY(sys::prctl(PR_GET_DUMPABLE));
@@ -91,6 +80,60 @@ Result<sys::Child> clone_dumpable(uint64_t flags, const Fd* cgroup) {
   auto child = sys::clone_process(flags, cgroup);
   if (child && child->pid == 0) return child;
   if (dumpable == 0) TRY(sys::prctl(PR_SET_DUMPABLE, 0));
+  return child;
+}
+
+Result<sys::Child> clone_sibling_in(const Fd& above, uint64_t flags, const Fd* cgroup) {
+  TRY(during("enter the image's user namespace", sys::setns(above, CLONE_NEWUSER)));
+  auto child = clone_dumpable(flags | CLONE_PARENT, cgroup);
+  if (!child) return explain_no_namespaces(child.error());
+  return child;
+}
+
+// What the go-between of clone_below() tells: the child that there is, and whether it is of use.
+Result<sys::Child> hear_of_child(const Fd& channel) {
+  sys::Child child;
+  Result<> made = fail_saying(ECHILD, "the process that makes the namespaces was killed");
+  for (;;) {
+    auto note = hear(channel);
+    if (!note || !*note) break;
+    if ((*note)->step == Step::started) {
+      child = {(*note)->code, std::move((*note)->fd)};
+    } else {
+      made = (*note)->step == Step::ready ? Result<>() : failure_of(**note);
+    }
+  }
+  if (made) return child;
+  if (child.pid > 0) {
+    static_cast<void>(sys::pidfd_send_signal(child.pidfd, SIGKILL));
+    static_cast<void>(sys::wait_pidfd(child.pidfd));
+  }
+  return std::unexpected(std::move(made).error());
+}
+
+// clone_dumpable() in the user namespace `above`, by a go-between that enters it and makes the
+// child our own. Its ids are mapped by then.
+Result<sys::Child> clone_below(const Fd& above, const IdMap& map, uint64_t flags,
+                               const Fd* cgroup) {
+  auto [ours, theirs] = TRY(sys::socket_pair(SOCK_SEQPACKET));
+  auto between = TRY(sys::clone_process());
+  if (between.pid == 0) {
+    ours.reset();
+    auto child = clone_sibling_in(above, flags, cgroup);
+    if (child && child->pid == 0) return child;
+    Result<> mapped;
+    if (child) {
+      static_cast<void>(tell(theirs, Step::started, child->pid, {}, &child->pidfd));
+      mapped = write_id_map(child->pid, inside_of(map));
+    }
+    bool done = child && mapped;
+    auto told = done ? tell(theirs, Step::ready)
+                     : tell_failure(theirs, child ? mapped.error() : child.error());
+    ::_exit(told ? 0 : 1);
+  }
+  theirs.reset();
+  auto child = hear_of_child(ours);
+  TRY(sys::wait_pidfd(between.pidfd));
   return child;
 }
 
@@ -103,11 +146,11 @@ Result<> write_oom_score(pid_t pid, int score) {
 }  // namespace
 
 // What only we can do for the child, while it waits for `go`.
-static Result<> equip(Launch::State& state, const Preparation& preparation,
-                      const Cgroups& cgroups) {
+static Result<> equip(Launch::State& state, const Preparation& preparation, const Cgroups& cgroups,
+                      bool mapped) {
   const Spec& spec = state.spec;
   pid_t pid = state.child.pid;
-  TRY(write_id_map(pid, spec.id_map));
+  if (!mapped) TRY(write_id_map(pid, spec.id_map));
   // Now, while the child may still be looked into: later it keeps its /proc files to itself.
   std::string user_ns = "/proc/" + std::to_string(pid) + "/ns/user";
   state.user_namespace = TRY(sys::open(user_ns.c_str(), O_RDONLY));
@@ -142,6 +185,12 @@ static Result<> listen_for(Launch::State& state, Step wanted) {
   }
 }
 
+// The child's own account of a failure, which is heard next, says more than our broken pipe.
+static Result<> unless_told(Result<> told) {
+  bool gone = !told && (told.error().code == EPIPE || told.error().code == ECONNRESET);
+  return gone ? Result<>() : std::move(told);
+}
+
 Launch::Launch(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Launch::Launch(Launch&&) noexcept = default;
 Launch& Launch::operator=(Launch&&) noexcept = default;
@@ -150,11 +199,12 @@ Launch::~Launch() = default;
 pid_t Launch::pid() const { return state_->child.pid; }
 const Fd& Launch::pidfd() const { return state_->child.pidfd; }
 Fd Launch::take_fuse_device() { return std::move(state_->fuse_device); }
+void Launch::give_image(Fd mount) { state_->image = std::move(mount); }
 Fd Launch::take_user_namespace() { return std::move(state_->user_namespace); }
 Fd Launch::take_terminal() { return std::move(state_->terminal); }
 const std::vector<std::string>& Launch::warnings() const { return state_->warnings; }
 
-Result<Launch> Launch::begin(const Spec& spec, Stdio stdio) {
+Result<Launch> Launch::begin(const Spec& spec, Stdio stdio, const Fd& above) {
   TRY(check_spec(spec));
   auto state = std::make_unique<State>();
   state->spec = spec;
@@ -164,10 +214,12 @@ Result<Launch> Launch::begin(const Spec& spec, Stdio stdio) {
   state->cgroups = cgroups.made;
   auto [ours, theirs] = TRY(sys::socket_pair(SOCK_SEQPACKET));
   const Fd* cgroup = cgroups.unified ? &cgroups.unified : nullptr;
-  auto child = clone_dumpable(namespaces_of(spec), cgroup);
+  auto child = above ? clone_below(above, spec.id_map, namespaces_of(spec), cgroup)
+                     : clone_dumpable(namespaces_of(spec), cgroup);
   if (!child) {
     static_cast<void>(remove_cgroups(cgroups.made));
-    return explain_clone(child.error());
+    if (above) return fail(child.error().code, "image", describe(child.error()));
+    return explain_no_namespaces(child.error());
   }
   if (child->pid == 0) {
     ours.reset();
@@ -176,35 +228,32 @@ Result<Launch> Launch::begin(const Spec& spec, Stdio stdio) {
   state->child = std::move(*child);
   state->channel = std::move(ours);
   theirs.reset();
-  // The child's own account of a failure says more than our broken pipe.
-  auto equipped = equip(*state, preparation, cgroups);
-  if (!equipped && equipped.error().code != EPIPE && equipped.error().code != ECONNRESET)
-    return std::unexpected(std::move(equipped).error());
+  TRY(unless_told(equip(*state, preparation, cgroups, above.valid())));
   if (spec.root_kind == RootKind::overlay && preparation.privileged) {
-    state->fuse_device = TRY(open_fuse_device());
     state->root_ids = TRY(sys::dup(state->user_namespace));
-    state->image =
-        TRY(during("mount the image", mount_fuse(state->fuse_device, FuseAccess::read_only)));
-  } else if (spec.root_kind != RootKind::directory) {
+  } else if (spec.root_kind == RootKind::fuse) {
     TRY(listen_for(*state, Step::fuse_device));
   }
   return Launch(std::move(state));
 }
 
-// The overlay over the image that is served by now, shown with the container's ids.
+// What the child's root is made of: as root the overlay itself, shown with the container's ids.
 static Result<> give_root(Launch::State& state) {
   const Spec& spec = state.spec;
+  if (!state.image) return fail_saying(EINVAL, "the container has no image");
+  Fd image = std::move(state.image);
+  if (!state.root_ids) return tell(state.channel, Step::image, 0, {}, &image);
   Apart apart{.path = spec.root_path, .durable = spec.durable_root};
   apart.root_uid = TRY(to_host_id(spec.id_map.uids, 0));
   apart.root_gid = TRY(to_host_id(spec.id_map.gids, 0));
-  Fd root = TRY(mount_overlay_apart(state.image, apart, state.root_ids));
-  state.image.reset();
+  Fd ids = std::move(state.root_ids);
+  Fd root = TRY(mount_overlay_apart(image, apart, ids));
   return tell(state.channel, Step::root, 0, {}, &root);
 }
 
 Result<> Launch::finish() {
   if (state_->ready) return {};
-  if (state_->image) TRY(give_root(*state_));
+  if (state_->spec.root_kind == RootKind::overlay) TRY(unless_told(give_root(*state_)));
   TRY(listen_for(*state_, Step::ready));
   for (std::string& warning : set_rlimits(state_->child.pid, state_->spec.process.rlimits))
     state_->warnings.push_back(std::move(warning));

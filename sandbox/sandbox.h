@@ -35,20 +35,50 @@ struct ChosenIdMap {
 };
 Result<ChosenIdMap> choose_id_map(bool force_single);
 
-// A container on its way: begin → (serve the FUSE device) → finish → start.
+// An image's file system for many containers: a FUSE file system that is mounted in a mount
+// namespace of the calling process, where nobody else comes by. For RootKind::overlay.
+class ImageMount {
+ public:
+  // The process leaves its mount namespace for one that has nothing of the host's mounts, and so
+  // keeps none of them from being unmounted. Without privilege it goes into a user namespace with
+  // `map`, too; all containers must be below that, since the kernel keeps others away from a FUSE
+  // file system and from what overlayfs does on it. Nothing looks at the file system yet. Errors
+  // say what to do.
+  static Result<ImageMount> make(const IdMap& map);
+  Fd take_device();  // valid once; whoever serves it must not be in our mount namespace
+  const Fd& user_namespace() const { return user_namespace_; }  // empty: the caller's
+  // A detached mount of it, for Launch::give_image().
+  Result<Fd> copy() const;
+  // Unmounts it. It is gone when its copies are.
+  void drop();
+
+ private:
+  ImageMount(Fd device, Fd mount, Fd user_namespace)
+      : device_(std::move(device)),
+        mount_(std::move(mount)),
+        user_namespace_(std::move(user_namespace)) {}
+  Fd device_;
+  Fd mount_;
+  Fd user_namespace_;
+};
+
+// A container on its way: begin → (serve the FUSE device, or give the image) → finish → start.
 class Launch {
  public:
-  // Makes the child in all its namespaces, with its id maps and cgroup. For RootKind::fuse and
-  // RootKind::overlay it returns when the FUSE file system is mounted and its device is here;
-  // nothing has looked at it yet.
-  static Result<Launch> begin(const Spec& spec, Stdio stdio);
+  // Makes the child in all its namespaces, with its id maps and cgroup. For RootKind::fuse it
+  // returns when the FUSE file system is mounted and its device is here; nothing has looked at it
+  // yet. `above`: a user namespace that the child's is to be made in; it has spec.id_map. Empty:
+  // ours. An Error's call is "image" when only the former cannot be had.
+  static Result<Launch> begin(const Spec& spec, Stdio stdio, const Fd& above = Fd());
   Launch(Launch&&) noexcept;
   Launch& operator=(Launch&&) noexcept;
   ~Launch();  // kills what was not started
 
   pid_t pid() const;  // of the container's first process, in our pid namespace
   const Fd& pidfd() const;
-  Fd take_fuse_device();  // valid once, for RootKind::fuse and RootKind::overlay
+  Fd take_fuse_device();  // valid once, for RootKind::fuse
+  // What the overlay stands on, a detached mount. For RootKind::overlay, before finish().
+  void give_image(Fd mount);
   // The container's user namespace, for a server that has to own files of every id in it. Valid
   // once.
   Fd take_user_namespace();

@@ -217,7 +217,8 @@ void CreateFlags::define(CLI::App& app) {
   app.add_option("--security-opt", security, "no-new-privileges, seccomp=unconfined")
       ->type_name("OPTION")
       ->allow_extra_args(false);
-  app.add_option("--union", union_mode, "Its file system: fuse, hybrid (overlayfs), or auto")
+  app.add_option("--union", union_mode,
+                 "Its file system: fuse, passthrough, hybrid (overlayfs), or auto")
       ->envname("LYR_UNION")
       ->type_name("MODE");
   app.add_option("--cidfile", cid_file, "Write its id to a new file")->type_name("FILE");
@@ -256,7 +257,9 @@ Result<engine::CreateOptions> CreateFlags::options(const std::vector<std::string
         "networks other than none and host are not built yet (--network host has the host's)");
   }
   auto mode = engine::union_mode_of(union_mode);
-  if (!mode) return fail_saying(EINVAL, "--union is fuse, hybrid or auto, not " + union_mode);
+  if (!mode) {
+    return fail_saying(EINVAL, "--union is fuse, passthrough, hybrid or auto, not " + union_mode);
+  }
   options.union_mode = *mode;
   options.cap_add = cap_add;
   options.cap_drop = cap_drop;

@@ -156,6 +156,14 @@ Result<> no_xattrs(const Given& given) {
   return {};
 }
 
+Result<> permissions(const Given& given) {
+  using enum MountOptions::Permissions;
+  auto which = number<uint32_t>(*given.value);
+  if (!which || *which > 2) return given.wrong("0, 1 or 2 is wanted");
+  given.to.permissions = *which == 0 ? real : *which == 1 ? security_xattr : user_xattr;
+  return {};
+}
+
 Result<> lose_on_power_cut(const Given& given) {
   given.to.sync = given.to.durable = false;
   return {};
@@ -250,7 +258,7 @@ constexpr auto rules = std::to_array<Rule>({
     {"userxattr", false, user_xattrs},
     {"debug", false, debug},
     {"fsname", true, [](const Given& given) { return one_directory(given, given.to.source); }},
-    {"xattr_permissions", true, only_off},
+    {"xattr_permissions", true, permissions},
     {"plugins", true, only_off},
     {"index", true, only_off},
     {"metacopy", true, only_off},

@@ -20,6 +20,9 @@ struct MountOptions {
   unsigned long flags = 0;          // MS_*, for mount(2)
   std::vector<std::string> kernel;  // options for the kernel's FUSE
   unionfs::Ids ids;
+  // Owner and mode are in an attribute: of root's alone, or of the user's.
+  enum class Permissions { real, security_xattr, user_xattr };
+  Permissions permissions = Permissions::real;
   bool follow_redirects = true;
   bool make_redirects = false;
   bool user_xattrs = false;  // marks are "user.overlay." even where they could be "trusted."

@@ -87,6 +87,9 @@ Result<unionfs::Options> open_directories(const MountOptions& options) {
   served.whiteout_files = true;
   served.static_links = options.static_links;
   served.ids = options.ids;
+  if (options.permissions != MountOptions::Permissions::real)
+    served.ownership = unionfs::Ownership::overridden;
+  served.security_stat = options.permissions == MountOptions::Permissions::security_xattr;
   served.xattrs = options.xattrs;
   served.writeback = options.writeback;
   served.timeout_s = options.timeout_s;

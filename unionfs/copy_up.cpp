@@ -25,8 +25,12 @@ Result<> Union::copy_attributes(Ino ino, const char* name) {
     if (!owned && !ids_.squashed()) return owned;
   }
   Fd object = TRY(sys::open_at(work, name, O_PATH | O_NOFOLLOW));
-  if (!symlink) {
+  if (ownership_ == Ownership::overridden) {
+    TRY(override_new(work, name, object, attr));
+  } else if (!symlink) {
     TRY(sys::chmod_at(work, name, attr.st_mode & 07777));  // after chown, which takes suid away
+  }
+  if (!symlink) {
     auto names = TRY(lower_->xattr_names(ino));
     for (const std::string& xattr : names) {
       if (is_internal_xattr(xattr)) continue;
@@ -39,11 +43,7 @@ Result<> Union::copy_attributes(Ino ino, const char* name) {
     bool may_mark = S_ISREG(attr.st_mode) || S_ISDIR(attr.st_mode) || upper_.format().trusted;
     if (may_mark) TRY(upper_.note_number(object, attr.st_ino));
     if (ownership_ == Ownership::in_xattr && may_mark) {
-      char mode[16];
-      std::snprintf(mode, sizeof mode, "%o", attr.st_mode & 07777);
-      std::string owner =
-          std::to_string(attr.st_uid) + ":" + std::to_string(attr.st_gid) + ":" + mode;
-      TRY(sys::set_xattr(object, override_stat_name, owner));
+      TRY(OverrideStat(containers_stat_name).write(object, attr));
     }
   }
   struct timespec times[2] = {attr.st_mtim, attr.st_mtim};

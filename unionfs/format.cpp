@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/sys_file.h"
+#include "unionfs/override_stat.h"
 
 namespace lyr::unionfs {
 namespace {
@@ -56,8 +57,9 @@ Result<Marks> read_marks(const Fd& fd) {
 
 bool is_internal_xattr(std::string_view name) {
   return name.starts_with(trusted_prefix) || name.starts_with(user_prefix) ||
-         name.starts_with(fuse_overlayfs_prefix) || is_unsupported_xattr(name) ||
-         name == override_stat_name;
+         name.starts_with(fuse_overlayfs_prefix) ||
+         name.starts_with(privileged_fuse_overlayfs_prefix) || is_unsupported_xattr(name) ||
+         name == containers_stat_name;
 }
 
 bool is_unsupported_xattr(std::string_view name) {

@@ -23,11 +23,10 @@ constexpr std::string_view whiteout_mark = "whiteout";  // on an empty file: a w
 constexpr std::string_view lower_number_mark =
     "lyr_ino";  // ours: the inode number from before copy-up
 
-// fuse-overlayfs's "uid:gid:mode", for uppers whose owner is one id.
-constexpr const char* override_stat_name = "user.containers.override_stat";
-
-// fuse-overlayfs's own words, which it uses beside overlayfs's: "opaque" counts, the rest does not.
+// fuse-overlayfs's own words, which it uses beside overlayfs's. Of them "opaque" counts, and
+// "override_stat": see override_stat.h.
 constexpr std::string_view fuse_overlayfs_prefix = "user.fuseoverlayfs.";
+constexpr std::string_view privileged_fuse_overlayfs_prefix = "security.fuseoverlayfs.";
 
 // Where whiteouts may be device nodes and which prefix marks have.
 struct Format {

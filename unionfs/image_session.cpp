@@ -7,12 +7,14 @@
 #include <array>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "base/sys_file.h"
 #include "unionfs/format.h"
 #include "unionfs/fuse_session.h"
+#include "unionfs/instances.h"
 #include "unionfs/loop.h"
 #include "unionfs/lower.h"
 #include "unionfs/push_ahead.h"
@@ -27,6 +29,7 @@ constexpr unsigned background_max = 64;
 struct Image {
   std::unique_ptr<Lower> lower;
   const ImageOptions& options;
+  Instances& instances;
   Ino last = no_ino;  // the highest number there is
   std::unique_ptr<PushAhead> push_ahead = nullptr;
 };
@@ -57,18 +60,19 @@ struct fuse_entry_param entry_of(const Image& image, Ino ino) {
   return entry;
 }
 
-// No handles: from one that overlayfs has stored with a copy it would come to a nameless inode of
-// ours, which the kernel holds for stale since Linux 6.16 (fs/fuse/dir.c, fuse_dentry_revalidate:
-// such a one has no epoch), and the copy could not be found any more.
+// Handles are followed to what the kernel knows only (unionfs/instances.h). With
+// FUSE_EXPORT_SUPPORT it would make a nameless inode of one that it has forgotten, and holds such a
+// one for stale since Linux 6.16 (fs/fuse/dir.c, fuse_dentry_revalidate: it has no epoch): the copy
+// whose handle it was could not be found any more.
 void op_init(void*, struct fuse_conn_info* connection) {
-  for (uint64_t flag : {FUSE_CAP_ASYNC_READ, FUSE_CAP_READDIRPLUS, FUSE_CAP_PARALLEL_DIROPS,
-                        FUSE_CAP_CACHE_SYMLINKS, FUSE_CAP_NO_OPEN_SUPPORT,
-                        FUSE_CAP_NO_OPENDIR_SUPPORT, FUSE_CAP_NO_EXPORT_SUPPORT}) {
+  for (uint64_t flag :
+       {FUSE_CAP_ASYNC_READ, FUSE_CAP_READDIRPLUS, FUSE_CAP_PARALLEL_DIROPS,
+        FUSE_CAP_CACHE_SYMLINKS, FUSE_CAP_NO_OPEN_SUPPORT, FUSE_CAP_NO_OPENDIR_SUPPORT}) {
     fuse_set_feature_flag(connection, flag);
   }
   for (uint64_t flag : {FUSE_CAP_READDIRPLUS_AUTO, FUSE_CAP_SPLICE_READ, FUSE_CAP_SPLICE_WRITE,
                         FUSE_CAP_SPLICE_MOVE, FUSE_CAP_POSIX_LOCKS, FUSE_CAP_FLOCK_LOCKS,
-                        FUSE_CAP_POSIX_ACL, FUSE_CAP_AUTO_INVAL_DATA}) {
+                        FUSE_CAP_POSIX_ACL, FUSE_CAP_AUTO_INVAL_DATA, FUSE_CAP_EXPORT_SUPPORT}) {
     fuse_unset_feature_flag(connection, flag);
   }
   connection->max_background = background_max;
@@ -85,12 +89,22 @@ void op_lookup(fuse_req_t request, fuse_ino_t node, const char* name) {
   struct fuse_entry_param entry{};  // inode 0: remember that there is nothing
   entry.entry_timeout = for_ever_s;
   if (ino != no_ino) entry = entry_of(image, ino);
+  if (ino > root_ino) entry.generation = image.instances.looked_up(ino);
   fuse_reply_entry(request, &entry);
 }
 
-void op_forget(fuse_req_t request, fuse_ino_t, uint64_t) { fuse_reply_none(request); }
+void forget(const Image& image, fuse_ino_t node, uint64_t lookups) {
+  if (node > root_ino && node <= image.last)
+    image.instances.forgotten(static_cast<Ino>(node), lookups);
+}
 
-void op_forget_multi(fuse_req_t request, size_t, struct fuse_forget_data*) {
+void op_forget(fuse_req_t request, fuse_ino_t node, uint64_t lookups) {
+  forget(image_of(request), node, lookups);
+  fuse_reply_none(request);
+}
+
+void op_forget_multi(fuse_req_t request, size_t count, struct fuse_forget_data* forgets) {
+  for (const auto& one : std::span(forgets, count)) forget(image_of(request), one.ino, one.nlookup);
   fuse_reply_none(request);
 }
 
@@ -215,8 +229,11 @@ struct Listing {
     size_t needed = 0;
     if (full) {
       struct fuse_entry_param entry = entry_of(image, ino);
+      bool counts = next > 2;  // the kernel does not come to know a directory by its dots
+      if (counts) entry.generation = image.instances.looked_up(ino);
       needed = fuse_add_direntry_plus(request, buffer.data() + used, room, name, &entry,
                                       static_cast<off_t>(next));
+      if (counts && needed > room) image.instances.forgotten(ino, 1);
     } else {
       struct stat status{};
       status.st_ino = image.lower->number(ino);
@@ -297,7 +314,11 @@ struct fuse_lowlevel_ops operations(const store::Tree& tree) {
 }  // namespace
 
 Result<> serve_image(Fd fuse_device, const ImageOptions& options) {
-  Image image{lower_from_tree(options.store, options.tree), options, options.tree.inode_count()};
+  std::optional<Ledger> own;
+  if (options.ledger == nullptr) own.emplace(TRY(Ledger::make()));
+  Instances instances(own ? *own : *options.ledger);
+  Image image{lower_from_tree(options.store, options.tree), options, instances,
+              options.tree.inode_count()};
   struct fuse_lowlevel_ops ops = operations(options.tree);
   auto session = TRY(FuseSession::open(std::move(fuse_device), ops, {.user_data = &image}));
   image.push_ahead = std::make_unique<PushAhead>(
@@ -310,11 +331,12 @@ Result<> serve_image(Fd fuse_device, const ImageOptions& options) {
   return ended;
 }
 
-Result<> dress_upper(const Fd& upper, const store::Tree& tree, bool trusted_xattrs) {
+Result<> dress_upper(const Fd& upper, const store::Tree& tree, bool trusted_xattrs,
+                     const Ids& ids) {
   auto marks = TRY(read_marks(upper));
   if (marks.lower_number != 0) return {};
   const store::TreeAttr& attr = tree.attr(root_ino);
-  TRY(sys::chown_at(upper, ".", attr.uid, attr.gid));
+  TRY(sys::chown_at(upper, ".", ids.shown_user(attr.uid), ids.shown_group(attr.gid)));
   TRY(sys::chmod_at(upper, ".", attr.mode & 07777));
   std::string mark =
       Format{.trusted = trusted_xattrs, .device_whiteouts = true}.name(lower_number_mark);

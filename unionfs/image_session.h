@@ -25,7 +25,9 @@ struct ImageOptions {
 Result<> serve_image(Fd fuse_device, const ImageOptions& options);
 
 // Gives a new, empty upper directory what makes it the image's root: owner, mode and time. One that
-// has been dressed is left alone. `trusted_xattrs`: as in Options.
-Result<> dress_upper(const Fd& upper, const store::Tree& tree, bool trusted_xattrs);
+// has been dressed is left alone. `trusted_xattrs`: as in Options; `ids`: as in ImageOptions, shown
+// are ours.
+Result<> dress_upper(const Fd& upper, const store::Tree& tree, bool trusted_xattrs,
+                     const Ids& ids = Ids());
 
 }  // namespace lyr::unionfs

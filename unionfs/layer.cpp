@@ -46,6 +46,7 @@ Result<Layer> Layer::open(Fd directory) {
   auto status = TRY(sys::stat(layer.root_));
   if (!S_ISDIR(status.st_mode)) return fail(ENOTDIR, "open");
   layer.device_ = status.st_dev;
+  layer.override_ = TRY(OverrideStat::of_layer(layer.root_));
   return layer;
 }
 
@@ -69,9 +70,24 @@ Result<Layer::Says> Layer::says(const Fd& directory) const {
   return says;
 }
 
-Result<struct statx> Layer::status(const Fd& directory, const char* name) const {
+Result<struct statx> Layer::own_status(const Fd& directory, const char* name) const {
   int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | status_flags_;
   return sys::statx_at(directory, name, flags, STATX_BASIC_STATS);
+}
+
+Result<struct statx> Layer::status(const Fd& directory, const char* name) const {
+  auto status = TRY(own_status(directory, name));
+  if (!override_.covers(status.stx_mode)) return status;
+  auto object = sys::open_no_links(directory, name, O_PATH | O_NOFOLLOW);
+  // Another file system is mounted there, which is not the layer's.
+  if (!object && object.error().code == EXDEV) return status;
+  if (!object) return std::unexpected(std::move(object).error());
+  auto value = TRY(override_.read(*object));
+  if (!value) return status;
+  status.stx_uid = value->uid;
+  status.stx_gid = value->gid;
+  status.stx_mode = static_cast<uint16_t>((status.stx_mode & S_IFMT) | value->mode);
+  return status;
 }
 
 Result<Layer::Says> Layer::list(const Fd& directory,
@@ -82,7 +98,7 @@ Result<Layer::Says> Layer::list(const Fd& directory,
   // What a name is when its type does not say.
   auto look = [&](std::string_view name) -> Result<Name> {
     std::string text(name);
-    auto status = TRY(this->status(directory, text.c_str()));
+    auto status = TRY(own_status(directory, text.c_str()));
     bool device =
         S_ISCHR(status.stx_mode) && status.stx_rdev_major == 0 && status.stx_rdev_minor == 0;
     bool hides = device;

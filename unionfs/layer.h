@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "unionfs/override_stat.h"
 
 namespace lyr::unionfs {
 
@@ -54,14 +55,17 @@ class Layer {
   // Calls `each` for every name of an open directory; whiteouts are under the name they hide.
   Result<Says> list(const Fd& directory, const std::function<void(const Name&)>& each) const;
 
-  // Follows no symlink.
+  // Follows no symlink. With the owner and mode that an attribute has instead, where the layer's
+  // root has such a one too.
   Result<struct statx> status(const Fd& directory, const char* name) const;
 
  private:
+  Result<struct statx> own_status(const Fd& directory, const char* name) const;
   Layer(Fd root, int status_flags) : root_(std::move(root)), status_flags_(status_flags) {}
   Fd root_;
   int status_flags_;
   dev_t device_ = 0;
+  OverrideStat override_;
 };
 
 }  // namespace lyr::unionfs

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/sys_random.h"
+
 namespace lyr::unionfs {
 namespace {
 
@@ -19,7 +21,10 @@ uint32_t what_of(const Ledger::Inode& inode) {
 Result<Ledger> Ledger::make() {
   for (size_t bytes : sizes) {
     auto memory = sys::Mapping::anonymous(bytes);
-    if (memory) return Ledger(std::move(*memory));
+    if (!memory) continue;
+    Ledger made(std::move(*memory));
+    made.head().first_instance = static_cast<uint32_t>(TRY(sys::random_u64()));
+    return made;
   }
   return fail(ENOMEM, "mmap");
 }
@@ -28,10 +33,16 @@ Record& Ledger::record(Row row) {
   return reinterpret_cast<Record*>(memory_.mutable_bytes().data() + sizeof(Head))[row - 1];
 }
 
+Ledger::Open* Ledger::open_of(Row row) {
+  if (row == 0 || !has(row)) return nullptr;
+  size_t records_end = sizeof(Head) + rows_max(memory_.bytes().size()) * sizeof(Record);
+  return reinterpret_cast<Open*>(memory_.mutable_bytes().data() + records_end) + (row - 1);
+}
+
 std::byte* Ledger::unit(Index index) {
   size_t bytes = memory_.bytes().size();
-  size_t records_end = sizeof(Head) + rows_max(bytes) * sizeof(Record);
-  size_t first = (records_end + unit_bytes - 1) / unit_bytes;
+  size_t rows_end = sizeof(Head) + rows_max(bytes) * (sizeof(Record) + sizeof(Open));
+  size_t first = (rows_end + unit_bytes - 1) / unit_bytes;
   return memory_.mutable_bytes().data() + (first + index - 1) * unit_bytes;
 }
 
@@ -193,11 +204,21 @@ void Ledger::count(Row row) {
   if (lookups != std::numeric_limits<uint32_t>::max()) store(lookups, lookups + 1);
 }
 
-void Ledger::uncount(Row row, uint64_t lookups) {
-  if (!has(row)) return;
+bool Ledger::uncount(Row row, uint64_t lookups) {
+  if (!has(row)) return false;
   std::atomic<uint32_t>& known = record(row).lookups;
-  if (known == std::numeric_limits<uint32_t>::max()) return;
+  if (known == 0 || known == std::numeric_limits<uint32_t>::max()) return false;
   store(known, static_cast<uint32_t>(known - std::min<uint64_t>(known, lookups)));
+  return known == 0;
+}
+
+uint32_t Ledger::instance(Row row) const {
+  return head().first_instance + (has(row) ? record(row).generation.load() : 0);
+}
+
+void Ledger::begin_instance(Row row) {
+  std::atomic<uint32_t>& generation = record(row).generation;
+  store(generation, generation + 1);
 }
 
 void Ledger::hold(Row row, int descriptor) {

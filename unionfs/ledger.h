@@ -50,7 +50,7 @@ class Ledger {
   // A row with as many ids behind it is not used again.
   static constexpr uint32_t generation_end = UINT32_MAX;
 
-  // ENOMEM: not even the smallest will do.
+  // ENOMEM: not even the smallest will do. EAGAIN and such: no random number.
   static Result<Ledger> make();
 
   struct Inode {
@@ -73,7 +73,11 @@ class Ledger {
   void drop_name(Row row, const Name& name);
   void free(Row row);  // with the names that it has
   void count(Row row);
-  void uncount(Row row, uint64_t lookups);
+  bool uncount(Row row, uint64_t lookups);  // whether that was the last one
+  // Of a server whose rows are an image's inodes: a number that no instance of this one had, nor,
+  // but for bad luck, one of another ledger. The same for all when there is no room for the row.
+  uint32_t instance(Row row) const;
+  void begin_instance(Row row);
   void hold(Row row, int descriptor);  // that keeps it while it has no name; 0: none
 
   // The slot of the calling thread.
@@ -86,6 +90,15 @@ class Ledger {
   // The first request of the session, which only its first server sees.
   void keep_init(std::span<const std::byte> request);
   std::span<const std::byte> init() const;
+  // Of FUSE passthrough, see unionfs/opens.h. All of it may be zero.
+  struct Open {
+    std::atomic<uint32_t> generation;  // with the row, the node's id: of any other the rest is old
+    std::atomic<uint32_t> files;       // that are open
+    std::atomic<int32_t> backing;      // the kernel's number of what backs them; 0: the server does
+    std::atomic<uint32_t> mapped;      // not 0: the kernel may have, and have written to it so
+  };
+  Open* open_of(Row row);  // null: there is no room for it, or no such row
+
   // Descriptors that the server was sent, to be open for its successor too.
   void hand(size_t which, Fd descriptor) {
     store(head().handed[which], int32_t{descriptor.release()});
@@ -146,6 +159,7 @@ class Ledger {
     std::atomic<Row> rows_used;
     std::atomic<Index> units_used;
     std::atomic<bool> overflowed;
+    uint32_t first_instance;
     std::array<std::atomic<int32_t>, handed_max> handed;
     std::atomic<uint32_t> init_bytes;
     std::array<std::byte, 512> init;
@@ -162,8 +176,10 @@ class Ledger {
   }
   Head& head() { return *reinterpret_cast<Head*>(memory_.mutable_bytes().data()); }
   const Head& head() const { return *reinterpret_cast<const Head*>(memory_.bytes().data()); }
-  // Records take the first half of the memory, pieces the second.
-  static size_t rows_max(size_t bytes) { return (bytes - sizeof(Head)) / 2 / sizeof(Record); }
+  // Records and what is open of each take the first half of the memory, pieces the second.
+  static size_t rows_max(size_t bytes) {
+    return (bytes - sizeof(Head)) / 2 / (sizeof(Record) + sizeof(Open));
+  }
   bool has(Row row) const { return row <= rows_max(memory_.bytes().size()); }
   Record& record(Row row);
   const Record& record(Row row) const { return const_cast<Ledger*>(this)->record(row); }

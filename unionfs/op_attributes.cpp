@@ -45,12 +45,16 @@ Result<Union::Place> Union::place(Node& node) {
   return place;
 }
 
-Result<struct stat> Union::stat_at(const Place& place) {
-  if (place.open) return sys::stat(*place.open);
+Result<struct stat> Union::stat_at(const Place& place) const {
+  if (place.open) return stat_of(*place.open);
+  if (override_.present()) {
+    auto object = TRY(object_at(place));
+    return stat_of(*object);
+  }
   return sys::stat_at(*place.directory, place.name.c_str(), place.flags());
 }
 
-Result<> Union::change_owner(const Place& place, const AttributeChange& change) {
+Result<> Union::change_owner(const Place& place, const AttributeChange& change) const {
   if (!change.uid && !change.gid) return {};
   if (ownership_ == Ownership::in_xattr) return {};  // there is one owner
   uid_t uid = leave_id;
@@ -90,8 +94,12 @@ Result<Found> Union::setattr(uint64_t id, const AttributeChange& change) {
     if (change.drop_privileges) TRY(drop_privilege_bits(*fd));
   }
   auto where = TRY(place(*node));
-  TRY(change_owner(where, change));
-  if (change.mode && node->type != S_IFLNK) TRY(change_mode(where, *change.mode & 07777));
+  if (override_.present()) {
+    TRY(change_overridden(where, change));
+  } else {
+    TRY(change_owner(where, change));
+    if (change.mode && node->type != S_IFLNK) TRY(change_mode(where, *change.mode & 07777));
+  }
   if (change.size) TRY(sys::truncate(*where.open, *change.size));
   TRY(change_times(where, change));
   return describe(*node, shown(*node, TRY(stat_at(where))));

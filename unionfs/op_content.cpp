@@ -16,12 +16,22 @@ constexpr size_t unsynced_max = 384;  // as many as have a descriptor
 }  // namespace
 
 // Bits that a change of content by another takes away (HANDLE_KILLPRIV_V2 leaves it to us).
-Result<> Union::drop_privilege_bits(const Fd& file) {
-  auto status = TRY(sys::stat(file));
+Result<bool> Union::drop_privilege_bits(const Fd& file) {
+  auto status = TRY(stat_of(file));
   uint32_t mode = status.st_mode & 07777;
   uint32_t without = mode & ~uint32_t{S_ISUID};
   if ((mode & S_IXGRP) != 0) without &= ~uint32_t{S_ISGID};
-  if (without != mode) TRY(sys::chmod(file, without));
+  if (without != mode && override_.present()) {
+    status.st_mode = S_IFREG | without;
+    TRY(override_.write(file, status));
+  } else if (without != mode) {
+    TRY(sys::chmod(file, without));
+  }
+  TRY(drop_capabilities(file));
+  return without != mode;
+}
+
+Result<> Union::drop_capabilities(const Fd& file) {
   auto removed = sys::remove_xattr(file, "security.capability");
   if (!removed && removed.error().code != ENODATA && removed.error().code != EOPNOTSUPP)
     return removed;
@@ -46,6 +56,11 @@ Result<Content> Union::locate(uint64_t id, bool to_write) {
   Node* node = TRY(find(id));
   if (to_write && !node->unsynced) note_unsynced(*node);
   return content(*node, to_write);
+}
+
+Result<SharedFd> Union::opened(uint64_t id, bool to_write) {
+  auto found = TRY(locate(id, to_write));
+  return found.lower == no_ino ? found.file : nullptr;
 }
 
 void Union::note_unsynced(Node& node) {
@@ -73,7 +88,11 @@ Result<size_t> Union::read(uint64_t id, uint64_t offset, std::span<std::byte> da
 Result<size_t> Union::write(uint64_t id, uint64_t offset, std::span<const std::byte> data,
                             WriteFlags flags) {
   auto to = TRY(locate(id, true));
-  if (flags.drop_privileges) TRY(drop_privilege_bits(*to.file));
+  if (flags.drop_privileges) {
+    std::scoped_lock lock(time_mutex(id));
+    bool dropped = TRY(drop_privilege_bits(*to.file));
+    if (dropped) doubt_mode(id);
+  }
   if (!flags.keep_time) {
     TRY(sys::pwrite_all(*to.file, data, offset));
     return data.size();

@@ -16,6 +16,13 @@ Result<Fd> make_file(const Fd& where, const char* name, uint32_t mode) {
   return sys::open_at(where, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode & 07777);
 }
 
+struct stat as_owned(struct stat status, uint32_t uid, uint32_t gid, uint32_t mode) {
+  if (uid != leave_id) status.st_uid = uid;
+  if (gid != leave_id) status.st_gid = gid;
+  status.st_mode = (status.st_mode & S_IFMT) | (mode & 07777);
+  return status;
+}
+
 Result<Fd> no_descriptor(Result<> made) {
   if (!made) return std::unexpected(std::move(made).error());
   return Fd();
@@ -37,7 +44,7 @@ Result<Caller> Union::on_disk(Caller caller) const {
 }
 
 // The new object's owner is the caller; a set-group-id directory passes its group on, and the bit
-// to directories. Mostly the kernel has made it like that already.
+// to directories. Mostly the kernel has made it like that already. The status is its own.
 Result<struct stat> Union::dress(const Fd& where, const char* name, const Fd& file,
                                  const Creation& creation) {
   auto look = [&] { return file.valid() ? sys::stat(file) : sys::stat_at(where, name); };
@@ -45,6 +52,8 @@ Result<struct stat> Union::dress(const Fd& where, const char* name, const Fd& fi
   bool changed = false;
   bool inherits = (creation.parent.st_mode & S_ISGID) != 0;
   uint32_t gid = inherits ? creation.parent.st_gid : creation.caller.gid;
+  uint32_t mode = creation.mode & 07777;
+  if (S_ISDIR(creation.mode) && inherits) mode |= S_ISGID;
   bool owned = (creation.caller.uid == leave_id || status.st_uid == creation.caller.uid) &&
                (gid == leave_id || status.st_gid == gid);
   if (ownership_ == Ownership::real && !owned) {
@@ -52,10 +61,11 @@ Result<struct stat> Union::dress(const Fd& where, const char* name, const Fd& fi
     changed = true;
   }
   // The mode comes after the owner, a change of which takes set-id bits away.
-  uint32_t mode = creation.mode & 07777;
-  if (S_ISDIR(creation.mode) && inherits) mode |= S_ISGID;
   bool set_id = (mode & (S_ISUID | S_ISGID)) != 0;
-  if (!S_ISLNK(creation.mode) && ((status.st_mode & 07777) != mode || (changed && set_id))) {
+  if (override_.present()) {
+    Fd object = TRY(sys::open_at(where, name, O_PATH | O_NOFOLLOW));
+    TRY(override_new(where, name, object, as_owned(status, creation.caller.uid, gid, mode)));
+  } else if (!S_ISLNK(creation.mode) && ((status.st_mode & 07777) != mode || (changed && set_id))) {
     TRY(sys::chmod_at(where, name, mode));
     changed = true;
   }
@@ -76,16 +86,18 @@ Result<Union::Made> Union::make_dressed(const Fd& where, const char* name, const
   return std::unexpected(std::move(status).error());
 }
 
-// Over a whiteout: made aside, so that no crash shows what it hides.
+// Made aside: over a whiteout, so that no crash shows what it hides, or so that none shows an
+// object without its attributes.
 template <class Make>
 Result<Union::Made> Union::make_over(const Fd& directory, const char* name,
-                                     const Creation& creation, Make make) {
+                                     const Creation& creation, bool over_whiteout, Make make) {
   Temporary aside = upper_.temporary();
   auto made = TRY(make_dressed(aside.work(), aside.name(), creation, make));
   // A directory replaces no whiteout: they change places.
-  unsigned flags = S_ISDIR(creation.mode) ? RENAME_EXCHANGE : 0;
+  bool exchange = over_whiteout && S_ISDIR(creation.mode);
+  unsigned flags = exchange ? RENAME_EXCHANGE : 0;
   TRY(sys::rename_at(aside.work(), aside.name(), directory, name, flags));
-  if (!S_ISDIR(creation.mode)) aside.placed();
+  if (!exchange) aside.placed();
   return made;
 }
 
@@ -106,13 +118,14 @@ Result<Found> Union::create(uint64_t parent, std::string_view name, Caller calle
   Creation creation;
   creation.caller = TRY(on_disk(caller));
   creation.mode = mode;
-  creation.parent = TRY(sys::stat(*fd));
+  creation.parent = TRY(stat_of(*fd));
   bool over_whiteout = directory->above(name) != nullptr;
   // A directory over a name that the lower has must not merge with it.
   creation.opaque = over_whiteout && S_ISDIR(mode) && lower_has(*directory, name);
   Doing creating(ledger_, Intent::Deed::create, {.parent = parent, .name = name});
-  auto made = TRY(over_whiteout ? make_over(*fd, text.c_str(), creation, make)
-                                : make_dressed(*fd, text.c_str(), creation, make));
+  bool aside = over_whiteout || override_.present();
+  auto made = TRY(aside ? make_over(*fd, text.c_str(), creation, over_whiteout, make)
+                        : make_dressed(*fd, text.c_str(), creation, make));
   add_name(*directory, name, false);
   Node& node = adopt(std::move(made));
   nodes_.link(node, *directory, name);
@@ -210,13 +223,18 @@ Result<Found> Union::tmpfile(uint64_t parent, uint32_t mode, Caller caller) {
   Node* directory = TRY(find_directory(parent));
   TRY(copy_up_directory(*directory));
   auto fd = TRY(directory_fd(*directory));
-  auto status = TRY(sys::stat(*fd));
+  auto status = TRY(stat_of(*fd));
   Fd file = TRY(sys::open_unnamed(*upper_.work(), O_RDWR, 0600));
   Caller owner = TRY(on_disk(caller));
   uint32_t gid = (status.st_mode & S_ISGID) != 0 ? status.st_gid : owner.gid;
   if (ownership_ == Ownership::real) TRY(sys::chown_at(file, "", owner.uid, gid, AT_EMPTY_PATH));
-  TRY(sys::chmod(file, mode & 07777));
   auto made = TRY(sys::stat(file));
+  if (override_.present()) {
+    TRY(sys::chmod(file, OverrideStat::mode_on_disk));
+    TRY(override_.write(file, as_owned(made, owner.uid, gid, mode)));
+  } else {
+    TRY(sys::chmod(file, mode & 07777));
+  }
   Node& node = adopt({std::move(file), made});
   node.make_more().held = node.more().data;
   ++held_count_;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The union behind libfuse's low-level interface. All time-outs are without end, because the server
 // is the only writer of what the kernel caches; OPEN, OPENDIR, CREATE and FLUSH are answered "not
-// here" once, and never asked again.
+// here" once, and never asked again. With passthrough files are opened, and attributes that may
+// change without a request have no time-out.
 #include <linux/fs.h>
 
 #include <memory>
@@ -10,6 +11,7 @@
 #include "base/sys_process.h"
 #include "unionfs/fuse_session.h"
 #include "unionfs/loop.h"
+#include "unionfs/opens.h"
 #include "unionfs/seek.h"
 #include "unionfs/union.h"
 
@@ -26,6 +28,9 @@ struct Served {
   bool writeback = true;
   struct fuse_session* session = nullptr;
   std::optional<Seeker> seeker;  // once there is a session
+  // Of passthrough: what files are open.
+  std::optional<Opens> opens;
+  bool stacked = false;  // the upper's file system is one over others itself
 };
 
 Served& served(fuse_req_t request) { return *static_cast<Served*>(fuse_req_userdata(request)); }
@@ -60,7 +65,12 @@ void reply_done(fuse_req_t request, const Result<>& result) {
 }
 
 double attr_timeout_s(fuse_req_t request, const Found& found) {
-  return found.attr_lasts ? served(request).timeout_s : 0;
+  Served& server = served(request);
+  if (!found.attr_lasts) return 0;
+  if (!server.opens) return server.timeout_s;
+  // A write that takes these bits away does not have the kernel ask for the mode before an exec.
+  bool set_id = S_ISREG(found.attr.st_mode) && (found.attr.st_mode & (S_ISUID | S_ISGID)) != 0;
+  return set_id || server.opens->may_be_mapped(found.node) ? 0 : server.timeout_s;
 }
 
 struct fuse_entry_param entry_of(fuse_req_t request, const Found& found) {
@@ -99,8 +109,18 @@ void op_init(void* user_data, struct fuse_conn_info* connection) {
         FUSE_CAP_POSIX_ACL, FUSE_CAP_AUTO_INVAL_DATA, FUSE_CAP_HANDLE_KILLPRIV}) {
     fuse_unset_feature_flag(connection, flag);
   }
-  if (!static_cast<Served*>(user_data)->writeback)
-    fuse_unset_feature_flag(connection, FUSE_CAP_WRITEBACK_CACHE);
+  Served& server = *static_cast<Served*>(user_data);
+  if (server.opens && !fuse_set_feature_flag(connection, FUSE_CAP_PASSTHROUGH))
+    server.opens.reset();
+  if (server.opens) {
+    fuse_set_feature_flag(connection, FUSE_CAP_ATOMIC_O_TRUNC);
+    fuse_unset_feature_flag(connection, FUSE_CAP_NO_OPEN_SUPPORT);
+    // The kernel allows two file systems over another: one more may be on top, or below.
+    connection->max_backing_stack_depth =
+        server.stacked ? FUSE_BACKING_STACKED_OVER : FUSE_BACKING_STACKED_UNDER;
+  }
+  if (server.opens) server.writeback = false;
+  if (!server.writeback) fuse_unset_feature_flag(connection, FUSE_CAP_WRITEBACK_CACHE);
   connection->max_write = write_bytes_max;
   connection->max_background = background_max;
   connection->time_gran = 1;
@@ -118,13 +138,19 @@ void op_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   reply_entry(request, **found);
 }
 
+void forget(fuse_req_t request, uint64_t node, uint64_t count) {
+  Served& server = served(request);
+  bool gone = server.instance->forget(node, count);
+  if (gone && server.opens) server.opens->forget(node);
+}
+
 void op_forget(fuse_req_t request, fuse_ino_t node, uint64_t count) {
-  of(request).forget(node, count);
+  forget(request, node, count);
   fuse_reply_none(request);
 }
 
 void op_forget_multi(fuse_req_t request, size_t count, struct fuse_forget_data* forgets) {
-  for (size_t i = 0; i < count; ++i) of(request).forget(forgets[i].ino, forgets[i].nlookup);
+  for (size_t i = 0; i < count; ++i) forget(request, forgets[i].ino, forgets[i].nlookup);
   fuse_reply_none(request);
 }
 
@@ -186,8 +212,70 @@ void op_not_here(fuse_req_t request, fuse_ino_t, struct fuse_file_info*) {
   fuse_reply_err(request, ENOSYS);
 }
 
-void op_create(fuse_req_t request, fuse_ino_t, const char*, mode_t, struct fuse_file_info*) {
-  fuse_reply_err(request, ENOSYS);  // MKNOD does, without an OPEN and a RELEASE
+bool for_writing(const struct fuse_file_info& info) { return (info.flags & O_ACCMODE) != O_RDONLY; }
+bool for_reading_and_writing(const struct fuse_file_info& info) {
+  return (info.flags & O_ACCMODE) == O_RDWR;
+}
+
+// Notes that it is opened, and says how.
+Result<> note_open(Served& server, uint64_t node, struct fuse_file_info& info) {
+  auto file = TRY(server.instance->opened(node, for_writing(info)));
+  Opens::Way way = server.opens->open(node, file, for_reading_and_writing(info));
+  info.backing_id = way.backing;
+  info.keep_cache = way.keep_pages ? 1 : 0;
+  return {};
+}
+
+void op_open(fuse_req_t request, fuse_ino_t node, struct fuse_file_info* info) {
+  Served& server = served(request);
+  if (!server.opens) return op_not_here(request, node, info);
+  Union& instance = of(request);
+  if ((info->flags & O_TRUNC) != 0) {
+    auto emptied = instance.setattr(node, {.size = 0, .drop_privileges = info->kill_suidgid != 0});
+    if (!emptied) return reply_error(request, emptied.error());
+  }
+  auto noted = note_open(server, node, *info);
+  if (!noted) return reply_error(request, noted.error());
+  // What the kernel knows of it lasts no longer.
+  if (for_reading_and_writing(*info)) fuse_lowlevel_notify_inval_inode(server.session, node, -1, 0);
+  if (fuse_reply_open(request, info) != 0) server.opens->close(node);
+}
+
+void op_release(fuse_req_t request, fuse_ino_t node, struct fuse_file_info*) {
+  Served& server = served(request);
+  // One that comes again may have been noted: better a file too many than one too few.
+  if (server.opens && !current_request.again) server.opens->close(node);
+  fuse_reply_err(request, 0);
+}
+
+// What was made is open, too.
+void reply_created(fuse_req_t request, const Result<Found>& found, struct fuse_file_info* info) {
+  if (!found) return reply_error(request, found.error());
+  Served& server = served(request);
+  // This lasts, see Opens::may_be_mapped: a mapping has nothing to change before the file has a
+  // size, which the kernel asks for anew.
+  struct fuse_entry_param entry = entry_of(request, *found);
+  info->keep_cache = 1;
+  if (server.opens) {
+    auto noted = note_open(server, found->node, *info);
+    if (!noted) {
+      server.instance->forget(found->node, 1);
+      return reply_error(request, noted.error());
+    }
+  }
+  if (fuse_reply_create(request, &entry, info) != 0) {
+    if (server.opens) server.opens->close(found->node);
+    server.instance->forget(found->node, 1);
+  }
+  forget_doubted(server.session);
+}
+
+void op_create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode,
+               struct fuse_file_info* info) {
+  // Without: MKNOD does, without an OPEN and a RELEASE.
+  if (!served(request).opens) return op_not_here(request, parent, info);
+  auto made = of(request).mknod(parent, name, S_IFREG | (mode & 07777), 0, caller_of(request));
+  reply_created(request, made, info);
 }
 
 void op_read(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset,
@@ -208,9 +296,11 @@ void op_write(fuse_req_t request, fuse_ino_t node, const char* bytes, size_t siz
               struct fuse_file_info* info) {
   auto data = std::as_bytes(std::span(bytes, size));
   Union::WriteFlags flags{.drop_privileges = info->kill_suidgid != 0,
-                          .keep_time = info->writepage != 0};
+                          .keep_time = info->writepage != 0 && served(request).writeback};
   auto written = of(request).write(node, static_cast<uint64_t>(offset), data, flags);
   if (!written) return reply_error(request, written.error());
+  // Before who wrote can have it executed: the kernel does not ask for a mode after a write.
+  forget_doubted(served(request).session);
   fuse_reply_write(request, *written);
 }
 
@@ -268,12 +358,7 @@ void op_copy_file_range(fuse_req_t request, fuse_ino_t from, off_t from_offset,
 }
 
 void op_tmpfile(fuse_req_t request, fuse_ino_t parent, mode_t mode, struct fuse_file_info* info) {
-  auto found = of(request).tmpfile(parent, mode, caller_of(request));
-  if (!found) return reply_error(request, found.error());
-  struct fuse_entry_param entry = entry_of(request, *found);
-  info->keep_cache = 1;
-  Union& instance = of(request);  // the reply ends the request
-  if (fuse_reply_create(request, &entry, info) != 0) instance.forget(found->node, 1);
+  reply_created(request, of(request).tmpfile(parent, mode, caller_of(request)), info);
 }
 
 void list(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset, bool attributes) {
@@ -329,7 +414,8 @@ struct fuse_lowlevel_ops operations(const Options& options) {
   ops.unlink = op_unlink;
   ops.rmdir = op_rmdir;
   ops.rename = op_rename;
-  ops.open = op_not_here;
+  ops.open = op_open;
+  ops.release = op_release;
   ops.opendir = op_not_here;
   ops.flush = op_not_here;
   ops.create = op_create;
@@ -356,17 +442,22 @@ struct fuse_lowlevel_ops operations(const Options& options) {
 
 Result<> serve(Fd fuse_device, Options options) {
   int threads = options.threads;
+  bool passthrough = options.passthrough;
   RequestCounts* counts = options.counts;
   Ledger* ledger = options.ledger;
   sys::set_umask(0);  // the kernel has applied the caller's
   Served state;
   state.timeout_s = options.timeout_s;
   state.writeback = options.writeback;
+  std::optional<Ledger> own;
+  if (options.passthrough && ledger == nullptr) own.emplace(TRY(Ledger::make()));
+  if (options.passthrough) state.stacked = TRY(is_stacked(options.upper));
   struct fuse_lowlevel_ops ops = operations(options);
   FuseSession::Settings settings{.user_data = &state, .debug = options.debug};
   state.instance = TRY(Union::open(std::move(options)));
   auto session = TRY(FuseSession::open(std::move(fuse_device), ops, settings));
   state.session = session.get();
+  if (passthrough) state.opens.emplace(session.device(), own ? *own : *ledger);
   state.seeker.emplace(session.get(), *state.instance);
   auto ended = loop(session.get(), {session.device(), threads, counts, ledger});
   state.seeker.reset();

@@ -41,6 +41,9 @@ Union::Union(std::unique_ptr<Lower> lower, Upper upper, const Options& options)
     : lower_(std::move(lower)),
       upper_(std::move(upper)),
       ownership_(options.ownership),
+      override_(options.ownership != Ownership::overridden ? OverrideStat()
+                : options.security_stat                    ? OverrideStat(security_stat_name)
+                                                           : OverrideStat(user_stat_name)),
       durable_(options.durable),
       redirects_(options.redirects),
       whiteout_files_(options.whiteout_files),
@@ -72,6 +75,7 @@ Result<> Union::open_root(bool dress) {
   auto marks = TRY(read_marks(*upper_.root()));
   bool opaque = TRY(is_opaque(*upper_.root(), marks));
   if (opaque) root.lower = no_ino;
+  if (override_.present()) TRY(override_root());
   if (dress && marks.lower_number == 0) TRY(dress_root());
   return {};
 }
@@ -81,7 +85,11 @@ Result<> Union::dress_root() {
   struct stat attr = lower_->status(root_ino);
   const Fd& root = *upper_.root();
   if (ownership_ == Ownership::real) TRY(sys::chown_at(root, ".", attr.st_uid, attr.st_gid));
-  TRY(sys::chmod_at(root, ".", attr.st_mode & 07777));
+  if (override_.present()) {
+    TRY(override_new(root, ".", root, attr));
+  } else {
+    TRY(sys::chmod_at(root, ".", attr.st_mode & 07777));
+  }
   TRY(upper_.note_number(root, attr.st_ino));
   struct timespec times[2] = {attr.st_mtim, attr.st_mtim};
   return sys::utimens_at(root, ".", times);
@@ -239,7 +247,7 @@ Result<Node*> Union::node_of(Node& directory, std::string_view name, const Shown
 }
 
 Result<struct stat> Union::attr(Node& node) {
-  if (node.in_upper && node.more().held) return shown(node, TRY(sys::stat(*node.more().held)));
+  if (node.in_upper && node.more().held) return shown(node, TRY(stat_of(*node.more().held)));
   if (node.in_upper) {
     auto where = TRY(place(node));
     return shown(node, TRY(stat_at(where)));
@@ -283,6 +291,9 @@ void Union::doubt(Node& directory) {
   directory.told_to = 0;
 }
 
+// After a write it forgets size and times only, and goes by the old mode when it executes the file.
+void Union::doubt_mode(uint64_t node) { doubted.push_back(node); }
+
 Found Union::describe(Node& node, const struct stat& attr) {
   bool lasts = node.type == S_IFDIR || has_settled(node);
   if (node.type == S_IFDIR) {
@@ -309,9 +320,10 @@ Result<std::optional<Found>> Union::lookup(uint64_t parent, std::string_view nam
   return TRY(found(*node));
 }
 
-void Union::forget(uint64_t id, uint64_t count) {
+bool Union::forget(uint64_t id, uint64_t count) {
   std::scoped_lock lock(mutex_);
   nodes_.forget(id, count, [this](Node& node) { let_go(node); });
+  return nodes_.find(id) == nullptr;
 }
 
 void Union::let_go(Node& node) {

@@ -23,6 +23,7 @@
 
 #include "unionfs/doing.h"
 #include "unionfs/node.h"
+#include "unionfs/override_stat.h"
 #include "unionfs/unionfs.h"
 
 namespace lyr::unionfs {
@@ -61,13 +62,13 @@ class Union {
   // The thread (as the kernel numbers it, 0: none) that what the calling thread of ours asks next
   // is asked for.
   static void ask_for(uint32_t asker);
-  // Directories whose attributes the kernel has to ask for again, see doubt(), by what the calling
-  // thread asked for since it took them last.
+  // Inodes whose attributes the kernel has to ask for again, see doubt() and write(), by what the
+  // calling thread asked for since it took them last.
   static std::vector<uint64_t> take_doubted();
 
   Result<std::optional<Found>> lookup(uint64_t parent, std::string_view name);
-  void forget(uint64_t node, uint64_t count);
-  Result<Found> getattr(uint64_t node);  // counts no lookup, nor does setattr
+  bool forget(uint64_t node, uint64_t count);  // true: it is gone
+  Result<Found> getattr(uint64_t node);        // counts no lookup, nor does setattr
   Result<Found> setattr(uint64_t node, const AttributeChange& change);
   Result<std::string> readlink(uint64_t node);
 
@@ -82,6 +83,9 @@ class Union {
   Result<> rename(uint64_t parent, std::string_view name, uint64_t new_parent,
                   std::string_view new_name, unsigned flags);
 
+  // A file that is about to be opened, copied up if for writing: the upper's; null: it is the
+  // lower's.
+  Result<SharedFd> opened(uint64_t node, bool to_write);
   Result<size_t> read(uint64_t node, uint64_t offset, std::span<std::byte> data);
   struct WriteFlags {
     bool drop_privileges = false;  // set-id bits and file capabilities go first, as the kernel asks
@@ -151,6 +155,7 @@ class Union {
   static Found describe(Node& node, const struct stat& attr);
   // To be called when names of `directory` changed.
   static void doubt(Node& directory);
+  static void doubt_mode(uint64_t node);
   Result<Found> found(Node& node);  // counts a lookup
   bool lower_has(const Node& directory, std::string_view name) const;
   Result<bool> is_empty(Node& directory);
@@ -199,7 +204,7 @@ class Union {
   Result<Made> make_dressed(const Fd& where, const char* name, const Creation& creation, Make make);
   template <class Make>
   Result<Made> make_over(const Fd& directory, const char* name, const Creation& creation,
-                         Make make);
+                         bool over_whiteout, Make make);
   Node& adopt(Made made);
   template <class Make>
   Result<Found> create(uint64_t parent, std::string_view name, Caller caller, uint32_t mode,
@@ -227,16 +232,26 @@ class Union {
     int flags() const { return follow ? 0 : AT_SYMLINK_NOFOLLOW; }
   };
   Result<Place> place(Node& node);
-  static Result<struct stat> stat_at(const Place& place);
+  Result<struct stat> stat_at(const Place& place) const;
   std::mutex& time_mutex(uint64_t node) { return time_mutexes_[node % time_mutexes_.size()]; }
-  static Result<> drop_privilege_bits(const Fd& file);
-  Result<> change_owner(const Place& place, const AttributeChange& change);
+  Result<bool> drop_privilege_bits(const Fd& file);  // true: there were some of its mode
+  static Result<> drop_capabilities(const Fd& file);
+  Result<> change_owner(const Place& place, const AttributeChange& change) const;
   static Result<> change_mode(const Place& place, uint32_t mode);
+
+  // overridden.cpp: owner and mode where an attribute has them.
+  Result<struct stat> stat_of(const Fd& object) const;
+  static Result<SharedFd> object_at(const Place& place);
+  Result<> override_root();
+  Result<> override_new(const Fd& where, const char* name, const Fd& object,
+                        const struct stat& wanted) const;
+  Result<> change_overridden(const Place& place, const AttributeChange& change) const;
   static Result<> change_times(const Place& place, const AttributeChange& change);
 
   std::unique_ptr<Lower> lower_;
   Upper upper_;
   Ownership ownership_;
+  OverrideStat override_;  // of Ownership::overridden
   bool durable_;
   bool redirects_;
   bool whiteout_files_;
@@ -244,7 +259,8 @@ class Union {
   Ids ids_;
   Ledger* ledger_;     // null: there will be no successor
   SharedFd proc_fds_;  // /proc/self/fd
-  // Writes that keep a file's time, and changes of it, take turns; by node id, after mutex_.
+  // Writes that keep a file's time or take bits of its mode, and changes of these, take turns; by
+  // node id, after mutex_.
   std::array<std::mutex, 64> time_mutexes_;
   std::mutex mutex_;  // guards all below
   NodeTable nodes_;

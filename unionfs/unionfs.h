@@ -22,8 +22,10 @@ class Ledger;
 // Where the owner of an upper file is kept. `real`: in the file's own uid and gid (the server may
 // chown to any id of its user namespace). `in_xattr`: in "user.containers.override_stat", since
 // only one id is ours to give; the view then shows every file as owned by 0:0, the one id the
-// container has.
-enum class Ownership { real, in_xattr };
+// container has. `overridden`: owner and permissions of files and directories are in the attribute
+// that fuse-overlayfs has for that, see override_stat.h, and the view shows what it says; the files
+// themselves are the server's, with mode 0755.
+enum class Ownership { real, in_xattr, overridden };
 
 // How often the kernel asked, by FUSE opcode (linux/fuse.h): the union's cost that no noise
 // touches. Opcodes past the table are counted under 0. The server's threads only add to it, so
@@ -51,9 +53,14 @@ struct Options {
                                 // whoever cannot read redirects can use the upper
   bool whiteout_files = false;  // ".wh." names in the upper are whiteouts, and no such can be made
   bool static_links = false;    // directories have one link
-  Ids ids;                      // with Ownership::real
+  bool security_stat = false;   // with Ownership::overridden: in the attribute that only root of
+                                // the host can write
+  Ids ids;                      // not with Ownership::in_xattr
   bool xattrs = true;           // false: there are none
   bool writeback = true;        // the kernel gathers writes
+  bool passthrough = false;     // the kernel reads and writes the upper's files itself, for root of
+                                // the host, without `writeback` (unionfs/opens.h); where it cannot,
+                                // before Linux 6.9, it is as if this were false
   double timeout_s = 1e9;       // how long the kernel keeps what it was told
   bool debug = false;           // libfuse tells of each request on standard error
   int threads = 1;              // that read requests; 1..64

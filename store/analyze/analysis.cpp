@@ -103,9 +103,7 @@ void Analysis::end_layer(const Fingerprint& name) {
 }
 
 AnalysisResult Analysis::finish() {
-  for (auto& run : state_->runs) {
-    state_->result.schemes.push_back(std::move(run->tally.result()));
-  }
+  for (auto& run : state_->runs) state_->result.schemes.push_back(run->tally.result());
   return std::move(state_->result);
 }
 

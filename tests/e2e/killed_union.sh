@@ -5,7 +5,9 @@
 load busybox
 lines() { lyr exec $1 sh -c 'cat /log | wc -l'; }
 grown() { [ "$(lines $1)" -gt "$2" ]; }
-for mode in fuse auto; do
+modes="fuse auto"
+[ "$LYR_MODE" != root ] || modes+=" passthrough"
+for mode in $modes; do
   lyr run -d --name $mode --union $mode busybox sh -c '
     rm -f /f /g /h  # of the start before this one
     i=$(cat /log 2>/dev/null | wc -l)

@@ -16,6 +16,12 @@ if [ "$mode" = fuse ]; then
   code 125 root_type --union hybrid
   has "$err" "one id"
 fi
+if [ "$LYR_MODE" = root ]; then
+  prints ${type[fuse]} root_type --union passthrough
+else
+  code 125 root_type --union passthrough
+  has "$err" "root of the host"
+fi
 code 125 root_type --union overlay2
 has "$err" "hybrid"
 

@@ -78,6 +78,21 @@ TEST(MountOptions, SquashingToOneIdWinsOverRoot) {
   EXPECT_EQ(parsed->ids.one_group, 0U);
 }
 
+TEST(MountOptions, WherePermissionsAre) {
+  using enum MountOptions::Permissions;
+  auto where = [](const std::string& text) {
+    auto parsed = parse_mount_options({"lowerdir=a", text});
+    return parsed ? std::optional(parsed->permissions) : std::nullopt;
+  };
+  EXPECT_EQ(where("ro"), real);
+  EXPECT_EQ(where("xattr_permissions=1"), security_xattr);
+  EXPECT_EQ(where("xattr_permissions=2"), user_xattr);
+  EXPECT_EQ(where("xattr_permissions=2,xattr_permissions=0"), real);
+  for (const char* text : {"xattr_permissions", "xattr_permissions=", "xattr_permissions=3",
+                           "xattr_permissions=-1", "xattr_permissions=2x"})
+    EXPECT_EQ(where(text), std::nullopt) << text;
+}
+
 TEST(MountOptions, WhatHarmsNobodyIsTaken) {
   for (const char* text :
        {"clone_fd", "max_idle_threads=5", "max_threads=10", "noacl", "fast_ino=1",
@@ -89,7 +104,7 @@ TEST(MountOptions, WhatHarmsNobodyIsTaken) {
 
 TEST(MountOptions, WhatIsNotDoneIsSaid) {
   for (const char* text :
-       {"xattr_permissions=2", "plugins=a", "index=on", "metacopy=on", "auto_unmount", "nonsense",
+       {"xattr_permissions=3", "plugins=a", "index=on", "metacopy=on", "auto_unmount", "nonsense",
         "nonsense=1", "redirect_dir=maybe", "timeout=-1", "timeout=nan", "fsync=2", "volatile=1",
         "upperdir", "upperdir=u", "workdir=w", "lowerdir=a::b", "lowerdir="})
     EXPECT_NE(refusal(text), "") << text;

@@ -89,14 +89,15 @@ class Client {
   }
 
   long content(const char* path) {
-    int flags = random_() % 2 == 0 ? O_RDWR : O_RDWR | O_CREAT;
+    bool reads = random_() % 3 == 0;
+    int flags = reads ? O_RDONLY : random_() % 2 == 0 ? O_RDWR : O_RDWR | O_CREAT;
+    if (random_() % 16 == 0) flags |= O_TRUNC;
     int file = open(path, flags | O_NOFOLLOW | O_NONBLOCK, 0644);
     if (file < 0) return -1;
     char text[100] = {};
     auto at = static_cast<off_t>(random_() % 40000);
-    long result = random_() % 3 == 0 ? pread(file, text, sizeof text, at)
-                                     : pwrite(file, text, sizeof text, at);
-    if (result >= 0 && random_() % 8 == 0) result = ftruncate(file, at);
+    long result = reads ? pread(file, text, sizeof text, at) : pwrite(file, text, sizeof text, at);
+    if (!reads && result >= 0 && random_() % 8 == 0) result = ftruncate(file, at);
     int error = errno;
     close(file);
     errno = error;
@@ -130,6 +131,8 @@ class Concurrency : public testing::Test {
     plant_many(base_ + "/plain");
   }
   ~Concurrency() override { fs::remove_all(base_); }
+
+  void play_clients(Below below);
 
   std::string base_;
 };
@@ -183,8 +186,10 @@ TEST_F(Concurrency, AttributesToldToOneThreadAreDoubtedWhenAnotherChangesThem) {
   EXPECT_EQ(Union::take_doubted(), Doubted{root_id});
 }
 
-TEST_F(Concurrency, ClientsLeaveOnePicture) {
-  UnionMount mounted(base_ + "/scratch", base_ + "/plain", {.threads = 4});
+void Concurrency::play_clients(Below below) {
+  UnionMount::Settings settings = settings_for(below);
+  settings.threads = 4;
+  UnionMount mounted(base_ + "/scratch", base_ + "/plain", settings);
   for (uint64_t round = 0; round < 6; ++round) {
     std::vector<Client> clients;
     for (uint64_t i = 0; i < 4; ++i) clients.emplace_back(mounted.path(), round * 10 + i);
@@ -208,6 +213,9 @@ TEST_F(Concurrency, ClientsLeaveOnePicture) {
     if (HasFailure()) return;
   }
 }
+
+TEST_F(Concurrency, ClientsLeaveOnePicture) { play_clients(Below::tree); }
+TEST_F(Concurrency, ClientsLeaveOnePictureWithPassthrough) { play_clients(Below::passthrough); }
 
 // A listing that goes on while names come and go gives each that stays exactly once.
 TEST_F(Concurrency, ListingsKeepTheirPlace) {

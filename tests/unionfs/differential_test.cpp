@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <random>
 
 #include "tests/unionfs/player.h"
@@ -18,19 +19,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void play_seed(uint64_t seed, int operations, Below below) {
+void play_seed(uint64_t seed, int operations, Below below,
+               std::function<void(Options&)> adjust = {}) {
   SCOPED_TRACE("LYR_SEED=" + std::to_string(seed));
   std::string base = fs::temp_directory_path() / ("lyr-differential." + std::to_string(getpid()));
   fs::remove_all(base);
   std::string plain = base + "/plain";
   plant(plain, below != Below::overlayfs);  // which parts what has several names
   {
-    UnionMount mounted(base + "/scratch", plain, settings_for(below));
+    auto settings = settings_for(below);
+    if (adjust) settings.adjust = std::move(adjust);
+    UnionMount mounted(base + "/scratch", plain, settings);
     auto compare = [&] {
       return differences(snapshot(mounted.path(), false, links_compared(below)),
                          snapshot(plain, false, links_compared(below)));
     };
-    Player player(mounted.path(), plain, seed, links_compared(below));
+    Player player(mounted.path(), plain, seed);
     int effective = 0;  // operations that did something: too few, and the test would prove nothing
     for (int i = 0; i < operations; ++i) {
       std::string left, right;
@@ -68,13 +72,27 @@ TEST_P(Differential, RandomSeed) {
   play_seed(seed, operations_of_run(20000), GetParam());
 }
 
-// Operation 1712 exchanges two names of one file, which overlayfs takes for two files.
-TEST(DifferentialOverlayfs, NamesThatOverlayfsParted) {
+// A file of the image is copied up, gets a further name, and one is looked up anew: overlayfs has
+// to see that it knows the file. Operation 1712 of the first exchanges the names, the other one
+// copies by one name what was appended by the other.
+TEST(DifferentialOverlayfs, NamesOfOneCopy) {
   play_seed(1535836245, 2000, Below::overlayfs);
+  play_seed(3369738839, 20000, Below::overlayfs);
+}
+
+TEST(DifferentialOverridden, OwnersInAttributes) {
+  for (bool security : {false, true}) {
+    play_seed(security ? 5 : 6, operations_of_run(20000), Below::directories,
+              [=](Options& options) {
+                options.ownership = Ownership::overridden;
+                options.security_stat = security;
+              });
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Lower, Differential,
-                         testing::Values(Below::tree, Below::directories, Below::overlayfs),
+                         testing::Values(Below::tree, Below::directories, Below::overlayfs,
+                                         Below::passthrough),
                          [](const auto& parameter) { return name_of(parameter.param); });
 
 }  // namespace

@@ -175,10 +175,12 @@ class KilledServer : public testing::Test {
   }
   void TearDown() override { fs::remove_all(base_); }
 
-  void kill_everywhere(const Sequence& sequence, int points_min = 50) {
+  void kill_everywhere(const Sequence& sequence, int points_min = 50, Below below = Below::tree) {
     std::string expected = sequence(base_ + "/plain");
     auto plain = snapshot(base_ + "/plain", false);
-    UnionMount image(base_ + "/image", base_ + "/planted", {.survives = Patience()});
+    UnionMount::Settings settings = settings_for(below);
+    settings.survives = Patience();
+    UnionMount image(base_ + "/image", base_ + "/planted", settings);
     int point = 0;
     for (bool killed = true; killed && !HasFailure(); ++point) {
       SCOPED_TRACE(point);
@@ -224,6 +226,8 @@ TEST_F(KilledServer, LargeCopies) {
   kill_everywhere(large_copies, 20);
 }
 TEST_F(KilledServer, Unnamed) { kill_everywhere(unnamed); }
+TEST_F(KilledServer, CopiesWithPassthrough) { kill_everywhere(copies, 50, Below::passthrough); }
+TEST_F(KilledServer, UnnamedWithPassthrough) { kill_everywhere(unnamed, 50, Below::passthrough); }
 
 }  // namespace
 }  // namespace lyr::unionfs

@@ -10,8 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "tests/unionfs/snapshot.h"
-
 namespace lyr::unionfs {
 
 // `size` bytes that are different for each seed.
@@ -24,8 +22,7 @@ int operations_of_run(int usual);
 
 class Player {
  public:
-  // `links`: what the left one, the union, promises of a file's names.
-  Player(std::string left, std::string right, uint64_t seed, Links links = Links::counted);
+  Player(std::string left, std::string right, uint64_t seed);
   Player(const Player&) = delete;
   Player& operator=(const Player&) = delete;
   ~Player() { close_all(); }
@@ -48,8 +45,6 @@ class Player {
 
   std::string roots_[2];
   std::mt19937_64 random_;
-  Links links_;
-  bool linked_ = false;  // a file has got another name
   std::vector<int> open_[2];
 };
 

@@ -98,7 +98,7 @@ class Survival : public testing::Test {
 
 void Survival::play(uint64_t seed, int operations) {
   SCOPED_TRACE("LYR_SEED=" + std::to_string(seed));
-  Player player(mounted_->path(), plain_, seed, links_);
+  Player player(mounted_->path(), plain_, seed);
   Killer killer(*mounted_, seed);
   for (int i = 0; i < operations; ++i) {
     std::string left, right;
@@ -130,6 +130,15 @@ TEST_F(Survival, SeveralThreads) {
   play(seed, operations_of_run(10000) / 2);
 }
 
+TEST_F(Survival, Passthrough) {
+  UnionMount::Settings settings = settings_for(Below::passthrough);
+  settings.survives = endless;
+  mount(settings);
+  uint64_t seed = std::random_device()();
+  std::printf("LYR_SEED=%llu\n", static_cast<unsigned long long>(seed));
+  play(seed, operations_of_run(10000) / 2);
+}
+
 // The kernel's overlayfs over the image, which alone is served then.
 TEST_F(Survival, UnderOverlayfs) {
   fs::remove_all(plain_);
@@ -138,7 +147,7 @@ TEST_F(Survival, UnderOverlayfs) {
   UnionMount::Settings settings = settings_for(Below::overlayfs);
   settings.survives = endless;
   mount(settings);
-  Player player(mounted_->path(), plain_, 11, links_);
+  Player player(mounted_->path(), plain_, 11);
   for (int i = 0; i < 300; ++i) {
     if (i % 10 == 0) mounted_->kill_server();
     std::string left, right;

@@ -275,17 +275,22 @@ void UnionMount::unmount() {
 }
 
 const char* name_of(Below below) {
-  static const std::array names{"Tree", "Directories", "Overlayfs"};
+  static const std::array names{"Tree", "Directories", "Overlayfs", "Passthrough"};
   return names[static_cast<size_t>(below)];
 }
 
 Links links_compared(Below below) {
-  static const std::array compared{Links::counted, Links::named, Links::ignored};
+  static const std::array compared{Links::counted, Links::named, Links::ignored, Links::counted};
   return compared[static_cast<size_t>(below)];
 }
 
 UnionMount::Settings settings_for(Below below) {
-  return {.plain_lower = below == Below::directories, .hybrid = below == Below::overlayfs};
+  UnionMount::Settings settings;
+  settings.plain_lower = below == Below::directories;
+  settings.hybrid = below == Below::overlayfs;
+  if (below == Below::passthrough)
+    settings.adjust = [](Options& options) { options.passthrough = true; };
+  return settings;
 }
 
 void UnionMount::empty_upper() {

@@ -85,9 +85,10 @@ class UnionMount {
   pid_t child_ = -1;  // the server, or its keeper
 };
 
-// What tests run on: a tree, plain directories, and overlayfs over a tree.
-enum class Below { tree, directories, overlayfs };
-const char* name_of(Below below);  // "Tree", "Directories", "Overlayfs"
+// What tests run on: a tree, plain directories, overlayfs over a tree, and a tree where the kernel
+// reads and writes the upper's files itself.
+enum class Below { tree, directories, overlayfs, passthrough };
+const char* name_of(Below below);  // "Tree", "Directories", "Overlayfs", "Passthrough"
 UnionMount::Settings settings_for(Below below);
 // Of plain layers, links are counted that are hidden, until it is known where they are. Overlayfs
 // keeps one inode for several names only among what is new.
