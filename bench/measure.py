@@ -15,9 +15,9 @@ import roots
 import table
 import toolbox
 
-PEERS = [peers.Lyr, peers.LyrFuse, peers.LyrPassthrough, peers.Docker, peers.Podman,
-         peers.PodmanFuse, roots.KernelOverlay, roots.Crun, roots.Runc, roots.Bwrap, imports.Skopeo,
-         imports.Tar, imports.Disk]
+PEERS = [peers.Lyr, peers.LyrFuse, peers.LyrPassthrough, peers.LyrIoUring, peers.Docker,
+         peers.Podman, peers.PodmanFuse, roots.KernelOverlay, roots.Crun, roots.Runc, roots.Bwrap,
+         imports.Skopeo, imports.Tar, imports.Disk]
 ROWS = [  # key, label, unit, what is done
     ("start", "start", "true", "run --rm --network none busybox true, from outside"),
     ("load", "load", "python", "load -i python.tar into an empty store, from outside"),

@@ -15,6 +15,7 @@ import time
 DAEMON_TIMEOUT_S = 60
 COMMAND_TIMEOUT_S = 300
 BENCH_DIR = "/bench"  # where inside, and the tar it unpacks, are shown in a container
+RINGS = "/sys/module/fuse/parameters/enable_uring"
 CONTAINER = "bench"  # of the rows that are measured without --rm
 
 
@@ -204,6 +205,18 @@ class LyrPassthrough(LyrFuse):
     about = "its union alone, and the kernel reads and writes changed files itself"
     run_flags = ("--union", "passthrough")
     rootless = False
+
+
+class LyrIoUring(LyrFuse):
+    name = "lyr-io_uring"
+    about = "its union alone, by FUSE over io_uring"
+    run_flags = ("--union", "io_uring")
+
+    def check(self):
+        super().check()
+        with open(RINGS, encoding="ascii") as switch:
+            if switch.read(1) != "Y":
+                raise Unavailable(f"allow it first: echo Y >{RINGS}")
 
 
 class Docker(Engine):

@@ -46,10 +46,10 @@ struct TmpfsMount {
 enum class NetworkMode { none, host };
 
 // What a container's file system is made by: lyr's server alone; the same, but the kernel reads and
-// writes changed files itself; the kernel's overlayfs over the image, which a server shows; or the
-// best of the first and the last that this host allows.
-enum class UnionMode { automatic, fuse, passthrough, hybrid };
-std::string_view union_mode_name(UnionMode mode);  // "auto", "fuse", "passthrough", "hybrid"
+// writes changed files itself; the first again, asked by io_uring; the kernel's overlayfs over the
+// image, which a server shows; or the best of the first and the last that this host allows.
+enum class UnionMode { automatic, fuse, passthrough, io_uring, hybrid };
+std::string_view union_mode_name(UnionMode mode);  // "auto", "fuse", "passthrough", ...
 std::optional<UnionMode> union_mode_of(std::string_view name);
 
 // What `run` and `create` take beside the image; unset optionals leave the image's default.

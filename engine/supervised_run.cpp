@@ -157,6 +157,7 @@ Result<> SupervisedRun::fork_server(UnionMode mode, const sandbox::IdMap& map) {
   Served served{task_.roots, task_.chain_id, map, &directory_};
   served.durable = !task_.info.options.auto_remove;
   served.passthrough = mode == UnionMode::passthrough;
+  served.io_uring = mode == UnionMode::io_uring;
   server_ = std::make_unique<UnionServer>(TRY(UnionServer::fork(served, [this] {
     lock_.reset();
     task_.status.reset();

@@ -9,6 +9,7 @@
 #include "base/sys_file.h"
 #include "engine/process_identity.h"
 #include "unionfs/opens.h"
+#include "unionfs/ring.h"
 
 namespace lyr::engine {
 namespace {
@@ -71,6 +72,12 @@ ChosenUnion choose_union(const Engine::State& engine, const sandbox::IdMap& map)
 
 Result<ChosenUnion> choose_union(const Engine::State& engine, const ContainerDirectory& directory,
                                  UnionMode asked, const sandbox::IdMap& map) {
+  if (asked == UnionMode::io_uring) {
+    auto may = unionfs::may_use_ring();
+    if (!may)
+      return fail_saying(ENOTSUP, "--union io_uring cannot be had: " + describe(may.error()));
+    return ChosenUnion{UnionMode::io_uring, "it was asked for"};
+  }
   if (asked == UnionMode::fuse) return ChosenUnion{UnionMode::fuse, "it was asked for"};
   if (asked == UnionMode::passthrough) {
     std::string why = passthrough_obstacle();
@@ -80,7 +87,7 @@ Result<ChosenUnion> choose_union(const Engine::State& engine, const ContainerDir
   std::string why = obstacle(map);
   auto used = sys::read_file_at(directory.persistent, union_file, mode_note_bytes_max);
   // Marks of ours that a user's overlayfs does not follow may be there.
-  if (why.empty() && ::geteuid() != 0 && used && *used == union_mode_name(UnionMode::fuse))
+  if (why.empty() && ::geteuid() != 0 && used && *used != union_mode_name(UnionMode::hybrid))
     why = "it has run without overlayfs, which may not understand what was renamed then";
   if (asked == UnionMode::hybrid) {
     if (!why.empty()) return fail_saying(ENOTSUP, "--union hybrid cannot be had: " + why);
@@ -108,6 +115,8 @@ std::string_view union_mode_name(UnionMode mode) {
       return "fuse";
     case UnionMode::passthrough:
       return "passthrough";
+    case UnionMode::io_uring:
+      return "io_uring";
     case UnionMode::hybrid:
       return "hybrid";
   }
@@ -115,8 +124,8 @@ std::string_view union_mode_name(UnionMode mode) {
 }
 
 std::optional<UnionMode> union_mode_of(std::string_view name) {
-  for (UnionMode mode :
-       {UnionMode::automatic, UnionMode::fuse, UnionMode::passthrough, UnionMode::hybrid}) {
+  for (UnionMode mode : {UnionMode::automatic, UnionMode::fuse, UnionMode::passthrough,
+                         UnionMode::io_uring, UnionMode::hybrid}) {
     if (name == union_mode_name(mode)) return mode;
   }
   return std::nullopt;

@@ -54,6 +54,7 @@ Result<unionfs::Options> union_options(const Served& served, unionfs::Ledger& le
   options.trusted_xattrs = is_host_root();
   options.durable = options.sync = served.durable;
   options.passthrough = served.passthrough;
+  options.io_uring = served.io_uring;
   options.ledger = &ledger;
   return options;
 }
@@ -129,7 +130,8 @@ std::optional<std::string> UnionServer::why_it_ended() {
   int code = exited ? (*ending)->value : 0;
   if (exited && code == 0) return std::nullopt;
   if (code == unionfs::cannot_resume)
-    return "its file system server was killed, and none can follow it (that takes Linux 6.9)";
+    return "its file system server was killed, and none can follow it (that takes Linux 6.9, and "
+           "not --union io_uring)";
   if (code == unionfs::ends_again) return "its file system server was killed again and again";
   return "its file system server ended";
 }

@@ -26,6 +26,7 @@ struct Served {
   const ContainerDirectory* directory = nullptr;
   bool durable = true;  // the container is wanted after a power cut
   bool passthrough = false;
+  bool io_uring = false;
 };
 
 class UnionServer : public FileServer {

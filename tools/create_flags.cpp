@@ -218,7 +218,7 @@ void CreateFlags::define(CLI::App& app) {
       ->type_name("OPTION")
       ->allow_extra_args(false);
   app.add_option("--union", union_mode,
-                 "Its file system: fuse, passthrough, hybrid (overlayfs), or auto")
+                 "Its file system: fuse, passthrough, io_uring, hybrid (overlayfs), or auto")
       ->envname("LYR_UNION")
       ->type_name("MODE");
   app.add_option("--cidfile", cid_file, "Write its id to a new file")->type_name("FILE");
@@ -258,7 +258,8 @@ Result<engine::CreateOptions> CreateFlags::options(const std::vector<std::string
   }
   auto mode = engine::union_mode_of(union_mode);
   if (!mode) {
-    return fail_saying(EINVAL, "--union is fuse, passthrough, hybrid or auto, not " + union_mode);
+    return fail_saying(EINVAL,
+                       "--union is fuse, passthrough, io_uring, hybrid or auto, not " + union_mode);
   }
   options.union_mode = *mode;
   options.cap_add = cap_add;

@@ -179,6 +179,10 @@ Result<> user_xattrs(const Given& given) {
   return {};
 }
 
+Result<> io_uring(const Given& given) {
+  given.to.io_uring = true;
+  return {};
+}
 Result<> debug(const Given& given) {
   given.to.debug = true;
   return {};
@@ -228,7 +232,7 @@ constexpr auto harmless =
                                      "nouser",      "owner",          "group"});
 constexpr auto harmless_with_value = std::to_array<std::string_view>(
     {"max_idle_threads", "max_threads", "max_background", "congestion_threshold", "max_readahead",
-     "fast_ino", "subtype", "comment", "user", "xino", "uuid", "io_uring"});
+     "fast_ino", "subtype", "comment", "user", "xino", "uuid"});
 
 struct Rule {
   std::string_view name;
@@ -257,6 +261,7 @@ constexpr auto rules = std::to_array<Rule>({
     {"static_nlink", false, static_links},
     {"userxattr", false, user_xattrs},
     {"debug", false, debug},
+    {"io_uring", false, io_uring},
     {"fsname", true, [](const Given& given) { return one_directory(given, given.to.source); }},
     {"xattr_permissions", true, permissions},
     {"plugins", true, only_off},

@@ -33,6 +33,7 @@ struct MountOptions {
   bool static_links = false;
   bool several_threads = false;
   bool debug = false;
+  bool io_uring = false;  // FUSE over io_uring
   double timeout_s = 1e9;
 };
 

@@ -16,6 +16,7 @@
 #include "base/sys_file.h"
 #include "base/sys_mount.h"
 #include "base/sys_process.h"
+#include "unionfs/ring.h"
 #include "unionfs/unionfs.h"
 
 namespace lyr::tools {
@@ -94,6 +95,10 @@ Result<unionfs::Options> open_directories(const MountOptions& options) {
   served.writeback = options.writeback;
   served.timeout_s = options.timeout_s;
   served.debug = options.debug;
+  if (options.io_uring) {
+    TRY(about(unionfs::may_use_ring(), "io_uring"));
+    served.io_uring = true;
+  }
   served.threads = options.several_threads ? server_threads : 1;
   return served;
 }

@@ -2,11 +2,31 @@
 #include "unionfs/fuse_session.h"
 
 #include <array>
+#include <cerrno>
 #include <string>
 
 #include "base/sys_file.h"
+#include "unionfs/ring.h"
 
 namespace lyr::unionfs {
+
+namespace {
+
+ssize_t write_by_ring(int, struct iovec* parts, int count, void* user_data) {
+  auto* data = static_cast<SessionData*>(user_data);
+  return data->ring->write({parts, static_cast<size_t>(count)});
+}
+
+// As libfuse does without custom calls.
+ssize_t read_device(int device, void* to, size_t size, void*) {
+  Fd borrowed(device);
+  auto got = sys::read(borrowed, {static_cast<std::byte*>(to), size});
+  borrowed.release();
+  if (!got) errno = got.error().code;
+  return got ? static_cast<ssize_t>(*got) : -1;
+}
+
+}  // namespace
 
 void FuseSession::Free::operator()(struct fuse_session* session) const {
   fuse_session_unmount(session);
@@ -22,6 +42,15 @@ Result<FuseSession> FuseSession::open(Fd connection, const struct fuse_lowlevel_
   fuse_opt_free_args(&args);  // libfuse has made copies of its own
   if (session == nullptr) return fail(EIO, "fuse_session_new");
   Fd device = TRY(sys::dup(connection));
+  if (settings.by_ring) {
+    struct fuse_custom_io calls{};
+    calls.writev = write_by_ring;
+    calls.read = read_device;
+    int taken = fuse_session_custom_io(session.get(), &calls, sizeof calls, connection.get());
+    if (taken != 0) return fail(-taken, "fuse_session_custom_io");
+    connection.release();
+    return FuseSession(std::move(session), std::move(device));
+  }
   // It is mounted already: libfuse takes over the descriptor by this name, and closes it.
   std::string mountpoint = "/dev/fd/" + std::to_string(connection.release());
   if (fuse_session_mount(session.get(), mountpoint.c_str()) != 0)
@@ -47,6 +76,18 @@ void reply_bytes(fuse_req_t request, size_t size, std::string_view bytes) {
   } else {
     fuse_reply_buf(request, bytes.data(), bytes.size());
   }
+}
+
+std::span<std::byte> room_for_answer(size_t bytes) {
+  auto of_ring = Ring::room();
+  if (bytes <= of_ring.size()) return of_ring.first(bytes);
+  thread_local std::unique_ptr<std::byte[]> buffer;
+  thread_local size_t size = 0;
+  if (size < bytes) {
+    buffer = std::make_unique_for_overwrite<std::byte[]>(bytes);
+    size = bytes;
+  }
+  return {buffer.get(), bytes};
 }
 
 }  // namespace lyr::unionfs

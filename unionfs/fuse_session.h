@@ -16,12 +16,20 @@
 
 namespace lyr::unionfs {
 
+class Ring;
+
+// What the operations of a session with a ring are given.
+struct SessionData {
+  Ring* ring = nullptr;
+};
+
 // Ends with the connection that it was opened on. Not copied.
 class FuseSession {
  public:
   struct Settings {
     void* user_data = nullptr;  // what the operations are given
     bool debug = false;         // libfuse tells of each request on stderr
+    bool by_ring = false;       // user_data is a SessionData, which has one
   };
   // `connection` is /dev/fuse, opened and given to mount(2). EIO: libfuse refuses.
   static Result<FuseSession> open(Fd connection, const struct fuse_lowlevel_ops& operations,
@@ -46,6 +54,10 @@ class FuseSession {
 // does not know the node. Blocks while somebody waits for a READ of the same; any thread may call
 // it that has no requests to answer.
 Result<> store_pages(const FuseSession& session, uint64_t node, std::span<std::byte> content);
+
+// Where the bytes of an answer to the request that the calling thread is at work on can be put, for
+// fuse_reply_buf: at most 1 MiB. Until the thread's next request.
+std::span<std::byte> room_for_answer(size_t bytes);
 
 // What GETXATTR and LISTXATTR want, `size` being the room there is: 0 asks how much it takes.
 void reply_bytes(fuse_req_t request, size_t size, std::string_view bytes);

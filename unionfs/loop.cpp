@@ -19,15 +19,11 @@
 #include "unionfs/busy_wait.h"
 #include "unionfs/fuse_session.h"
 #include "unionfs/ledger.h"
+#include "unionfs/ring.h"
 #include "unionfs/same_cpu.h"
 
 namespace lyr::unionfs {
 namespace {
-
-void count(RequestCounts& counts, const struct fuse_in_header& header) {
-  size_t opcode = header.opcode < RequestCounts::opcodes ? header.opcode : 0;
-  counts.by_opcode[opcode].fetch_add(1, std::memory_order_relaxed);
-}
 
 // A device's reader. Alone it keeps beside who asks, or looks for requests before it sleeps and
 // reads without blocking then.
@@ -116,6 +112,7 @@ Result<> ask_again(const Fd& device) {
   return sent;
 }
 
+constexpr int forget_pause_ms = 1;
 constexpr size_t request_bytes_max = (1 << 20) + (64 << 10);  // a WRITE, and what is about it
 
 // One of the threads that serve.
@@ -124,7 +121,7 @@ class Worker {
   Worker(struct fuse_session* session, const Loop& settings, unsigned thread)
       : session_(session),
         settings_(settings),
-        reader_(session, settings.device, settings.threads == 1),
+        reader_(session, settings.device, settings.threads == 1 && settings.ring == nullptr),
         opened_(thread != 0) {
     current_request.thread = thread;
     if (settings.ledger == nullptr || !settings.ledger->resumed()) return;
@@ -146,6 +143,9 @@ class Worker {
     note();
     fuse_session_process_buf(session_, &request_);
     reader_.answered();
+    // Nobody waits for it: better many at once than a thread more to wake for each.
+    bool forgets = opcode_ == FUSE_FORGET || opcode_ == FUSE_BATCH_FORGET;
+    if (settings_.ring != nullptr && forgets) static_cast<void>(sys::poll({}, forget_pause_ms));
     if (settings_.ledger != nullptr && !populated_) populate();
     return true;
   }
@@ -157,7 +157,8 @@ class Worker {
     struct fuse_in_header header{};
     if (request_.size < sizeof header) return;
     std::memcpy(&header, request_.mem, sizeof header);
-    if (settings_.counts != nullptr) count(*settings_.counts, header);
+    opcode_ = header.opcode;
+    if (settings_.counts != nullptr) settings_.counts->count(header.opcode);
     if (settings_.ledger == nullptr) return;
     current_request.unique = header.unique & ~sent_again;
     current_request.again = (header.unique & sent_again) != 0;
@@ -182,7 +183,8 @@ class Worker {
   const Loop& settings_;
   Reader reader_;
   struct fuse_buf request_{};
-  bool opened_;  // the session, which the first request does
+  uint32_t opcode_ = 0;  // of the last request
+  bool opened_;          // the session, which the first request does
   bool populated_ = false;
   int got_ = 0;
 };
@@ -196,8 +198,10 @@ Result<> loop(struct fuse_session* session, const Loop& settings) {
   }
   Worker first(session, settings, 0);
   bool more = first.serve();  // this opens the session: until then there is one thread
+  if (settings.ring != nullptr) settings.ring->start(session, settings.counts);
   std::vector<std::jthread> others;
-  for (unsigned i = 1; i < static_cast<unsigned>(settings.threads); ++i) {
+  unsigned threads = settings.ring == nullptr ? static_cast<unsigned>(settings.threads) : 1;
+  for (unsigned i = 1; i < threads; ++i) {
     others.emplace_back([session, &settings, i] {
       Worker worker(session, settings, i);
       while (worker.serve()) continue;

@@ -10,17 +10,20 @@ struct fuse_session;
 
 namespace lyr::unionfs {
 
+class Ring;
+
 struct Loop {
   const Fd& device;  // the one the session reads
   int threads = 1;
   RequestCounts* counts = nullptr;
   Ledger* ledger = nullptr;  // of a server that may be killed
+  Ring* ring = nullptr;      // the session's: the device has what does not come by it
 };
 // Blocks until the session is unmounted or aborted. Every request read from the device is counted
 // before it is answered, those that libfuse answers by itself among them. A single thread keeps on
 // the CPU of who asks, or looks for requests before it sleeps: see unionfs/same_cpu.h, busy_wait.h.
 // ENOTRECOVERABLE: a server before this one was killed, and the kernel cannot send again what that
-// left unanswered.
+// left unanswered. With a ring a single thread reads the device, and its queues' threads count too.
 Result<> loop(struct fuse_session* session, const Loop& settings);
 
 }  // namespace lyr::unionfs

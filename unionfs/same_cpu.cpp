@@ -2,11 +2,7 @@
 #include "unionfs/same_cpu.h"
 
 #include <algorithm>
-#include <limits>
-#include <span>
-#include <system_error>
 
-#include "base/sys_event.h"
 #include "base/sys_process.h"
 
 namespace lyr::unionfs {
@@ -37,72 +33,23 @@ bool Side::changes(int64_t gap) {
   return true;
 }
 
-SameCpu::SameCpu() {
-  auto cpus = sys::cpus_allowed();
-  if (cpus) cpus_ = std::move(*cpus);
-}
-
-SameCpu::~SameCpu() {
-  if (!thread_.joinable()) return;
-  ended_ = true;
-  until_ = std::numeric_limits<int64_t>::max();  // so that it does not fall asleep any more
-  asleep_ = false;
-  asleep_.notify_one();
-  thread_.join();
-}
-
 void SameCpu::keep_until(int64_t ns, int64_t gap) {
-  if (refused_ || (!thread_.joinable() && !start())) return;
-  if (!place_) {
-    take_place(sys::current_cpu() == cpus_[0] ? 0 : 1);
-  } else if (side_.changes(gap)) {
-    take_place(1 - *place_);
-  }
   if (refused_) return;
-  until_.store(ns);
-  if (!asleep_.load()) return;
-  asleep_.store(false);
-  asleep_.notify_one();
+  int side = place_.value_or(sys::current_cpu() == hold_.cpus()[0] ? 0 : 1);
+  if (place_ && side_.changes(gap)) side = 1 - side;
+  if (place_ != side) {
+    place_ = side;
+    refused_ = !sys::allow_cpus(hold_.cpus().subspan(static_cast<size_t>(side), 1));
+  }
+  refused_ = refused_ || !hold_.keep(1 - side, ns);
+  if (refused_) stop();
 }
 
 void SameCpu::stop() {
   if (!place_) return;
   place_.reset();
-  until_.store(0);
-  static_cast<void>(sys::allow_cpus(cpus_));
-}
-
-void SameCpu::take_place(int side) {
-  std::span<const int> here(&cpus_[static_cast<size_t>(side)], 1);
-  std::span<const int> there(&cpus_[static_cast<size_t>(1 - side)], 1);
-  place_ = side;
-  refused_ = !sys::allow_cpus(thread_, there) || !sys::allow_cpus(here);
-  if (refused_) stop();
-}
-
-bool SameCpu::start() {
-  try {
-    thread_ = std::thread([this] { run(); });
-  } catch (const std::system_error&) {  // no more threads are allowed
-    refused_ = true;
-  }
-  return !refused_;
-}
-
-void SameCpu::run() {
-  sys::name_thread("lyr-hold-cpu");
-  static_cast<void>(sys::stand_back());  // else it is in the way until the next look at the load
-  while (!ended_) {
-    while (!ended_ && sys::now_monotonic_ns() < until_.load(std::memory_order_relaxed)) {
-      std::this_thread::yield();
-    }
-    asleep_.store(true);
-    if (sys::now_monotonic_ns() < until_.load()) {  // told again just now
-      asleep_.store(false);
-    } else {
-      asleep_.wait(true);
-    }
-  }
+  hold_.release();
+  static_cast<void>(sys::allow_cpus(hold_.cpus()));
 }
 
 }  // namespace lyr::unionfs

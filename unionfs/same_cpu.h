@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps who asks and who answers on one CPU, where they only take turns. A CPU with nothing to do
-// draws whoever is woken (Linux, kernel/sched/fair.c, select_idle_sibling), but has to be woken
-// itself first, by an interrupt, for each request and again for each answer. Where we have two
-// CPUs, a thread of low priority can keep one of them busy, and so both on the other.
+// Keeps who asks and who answers on one CPU, where they only take turns: see unionfs/hold_cpu.h.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <optional>
-#include <thread>
-#include <vector>
+
+#include "unionfs/hold_cpu.h"
 
 namespace lyr::unionfs {
 
@@ -38,34 +34,21 @@ class Side {
 // Of the one thread that serves; its calls are not thread-safe.
 class SameCpu {
  public:
-  SameCpu();
-  SameCpu(const SameCpu&) = delete;
-  SameCpu& operator=(const SameCpu&) = delete;
-  ~SameCpu();
-
   // Whether there are two CPUs to choose from.
-  bool possible() const { return cpus_.size() == 2; }
+  bool possible() const { return hold_.cpus().size() == 2; }
   // To be called after each answer, for as long as it is worth it: the calling thread stays on a
   // CPU, the other one is kept busy until the monotonic clock says `ns`. `gap`: see Side.
   void keep_until(int64_t ns, int64_t gap);
   // The calling thread may run anywhere again.
   void stop();
   // How many threads of ours run beside the calling one.
-  int running() const { return asleep_.load(std::memory_order_relaxed) ? 0 : 1; }
+  int running() const { return hold_.running(); }
 
  private:
-  void take_place(int side);
-  bool start();
-  void run();
-
-  std::vector<int> cpus_;     // that we may run on
-  std::optional<int> place_;  // of cpus_: where the server is bound to
+  HoldCpu hold_;
+  std::optional<int> place_;  // of its cpus(): where the server is bound to
   Side side_;
   bool refused_ = false;  // by the kernel: there is no point in asking again
-  std::atomic<int64_t> until_ = 0;
-  std::atomic<bool> asleep_ = true;
-  std::atomic<bool> ended_ = false;
-  std::thread thread_;
 };
 
 }  // namespace lyr::unionfs

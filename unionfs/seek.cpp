@@ -18,8 +18,8 @@ void reply(fuse_req_t request, const Result<uint64_t>& at) {
 
 }  // namespace
 
-Seeker::Seeker(struct fuse_session* session, Union& instance)
-    : session_(session), instance_(instance) {}
+Seeker::Seeker(struct fuse_session* session, Union& instance, size_t late_max)
+    : session_(session), instance_(instance), late_max_(late_max) {}
 
 Seeker::~Seeker() {
   {
@@ -36,6 +36,8 @@ void Seeker::answer(struct fuse_req* request, uint64_t node, uint64_t offset, in
   if (at && whence == SEEK_DATA && *at == offset) return reply(request, at);
   {
     std::scoped_lock lock(mutex_);
+    if (late_ == late_max_) return reply(request, fail(ENOSYS, "lseek"));
+    ++late_;
     questions_.push_back({request, node, offset, whence});
     if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
   }
@@ -52,6 +54,7 @@ void Seeker::work() {
     lock.unlock();
     answer_late(question);
     lock.lock();
+    --late_;
   }
 }
 

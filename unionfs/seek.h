@@ -20,11 +20,12 @@ namespace lyr::unionfs {
 // Answers LSEEK requests. Those whose answer hangs on bytes not yet seen are answered by a thread
 // of their own, since what makes the kernel write them back waits for WRITE requests, and those
 // need the threads that serve. The queue is as long as there are callers that wait: each has one
-// request.
+// request. Where more would wait than may, the kernel is told to take no part of a file for a hole,
+// from now on.
 class Seeker {
  public:
   // Both outlive this.
-  Seeker(struct fuse_session* session, Union& instance);
+  Seeker(struct fuse_session* session, Union& instance, size_t late_max);
   // Answers what is still asked. What waits for the kernel then ends with the connection.
   ~Seeker();
   Seeker(const Seeker&) = delete;
@@ -48,6 +49,8 @@ class Seeker {
   Union& instance_;
   std::mutex mutex_;  // guards what follows
   std::condition_variable asked_;
+  size_t late_max_;
+  size_t late_ = 0;  // that are not answered yet
   std::deque<Question> questions_;
   bool ended_ = false;
   std::thread thread_;  // begins with the first question

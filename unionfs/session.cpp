@@ -5,13 +5,16 @@
 // change without a request have no time-out.
 #include <linux/fs.h>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 
+#include "base/sys_file.h"
 #include "base/sys_process.h"
 #include "unionfs/fuse_session.h"
 #include "unionfs/loop.h"
 #include "unionfs/opens.h"
+#include "unionfs/ring.h"
 #include "unionfs/seek.h"
 #include "unionfs/union.h"
 
@@ -22,7 +25,7 @@ constexpr size_t write_bytes_max = 1 << 20;
 constexpr unsigned background_max = 64;
 
 // What the operations are given: a session's user data.
-struct Served {
+struct Served : SessionData {
   std::unique_ptr<Union> instance;
   double timeout_s = 0;
   bool writeback = true;
@@ -33,7 +36,10 @@ struct Served {
   bool stacked = false;  // the upper's file system is one over others itself
 };
 
-Served& served(fuse_req_t request) { return *static_cast<Served*>(fuse_req_userdata(request)); }
+Served& served(void* user_data) {
+  return static_cast<Served&>(*static_cast<SessionData*>(user_data));
+}
+Served& served(fuse_req_t request) { return served(fuse_req_userdata(request)); }
 // The union, asked in the name of who made the request.
 Union& of(fuse_req_t request) {
   Union::ask_for(static_cast<uint32_t>(fuse_req_ctx(request)->pid));
@@ -109,7 +115,7 @@ void op_init(void* user_data, struct fuse_conn_info* connection) {
         FUSE_CAP_POSIX_ACL, FUSE_CAP_AUTO_INVAL_DATA, FUSE_CAP_HANDLE_KILLPRIV}) {
     fuse_unset_feature_flag(connection, flag);
   }
-  Served& server = *static_cast<Served*>(user_data);
+  Served& server = served(user_data);
   if (server.opens && !fuse_set_feature_flag(connection, FUSE_CAP_PASSTHROUGH))
     server.opens.reset();
   if (server.opens) {
@@ -280,13 +286,7 @@ void op_create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t m
 
 void op_read(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset,
              struct fuse_file_info*) {
-  thread_local size_t room = 0;
-  thread_local std::unique_ptr<std::byte[]> buffer;
-  if (room < size) {
-    buffer = std::make_unique_for_overwrite<std::byte[]>(size);
-    room = size;
-  }
-  std::span<std::byte> data(buffer.get(), size);
+  auto data = room_for_answer(size);
   auto got = of(request).read(node, static_cast<uint64_t>(offset), data);
   if (!got) return reply_error(request, got.error());
   fuse_reply_buf(request, reinterpret_cast<const char*>(data.data()), *got);
@@ -362,8 +362,7 @@ void op_tmpfile(fuse_req_t request, fuse_ino_t parent, mode_t mode, struct fuse_
 }
 
 void list(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset, bool attributes) {
-  thread_local std::vector<char> buffer;
-  if (buffer.size() < size) buffer.resize(size);
+  char* buffer = reinterpret_cast<char*>(room_for_answer(size).data());
   size_t used = 0;
   auto each = [&](const Union::Entry& entry) {
     std::string name(entry.name);
@@ -372,11 +371,10 @@ void list(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset, bool a
     size_t needed = 0;
     if (attributes) {
       struct fuse_entry_param full = entry_of(request, entry.found);
-      needed =
-          fuse_add_direntry_plus(request, buffer.data() + used, room, name.c_str(), &full, next);
+      needed = fuse_add_direntry_plus(request, buffer + used, room, name.c_str(), &full, next);
     } else {
-      needed = fuse_add_direntry(request, buffer.data() + used, room, name.c_str(),
-                                 &entry.found.attr, next);
+      needed =
+          fuse_add_direntry(request, buffer + used, room, name.c_str(), &entry.found.attr, next);
     }
     if (needed > room) return false;
     used += needed;
@@ -384,7 +382,7 @@ void list(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset, bool a
   };
   auto listed = of(request).readdir(node, static_cast<uint64_t>(offset), attributes, each);
   if (!listed && used == 0) return reply_error(request, listed.error());
-  fuse_reply_buf(request, buffer.data(), used);
+  fuse_reply_buf(request, buffer, used);
 }
 
 void op_readdir(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset,
@@ -445,6 +443,11 @@ Result<> serve(Fd fuse_device, Options options) {
   bool passthrough = options.passthrough;
   RequestCounts* counts = options.counts;
   Ledger* ledger = options.ledger;
+  if (options.io_uring) {
+    if (ledger != nullptr && ledger->resumed()) return fail(ENOTRECOVERABLE, "FUSE over io_uring");
+    options.ledger = ledger = nullptr;
+  }
+  bool by_ring = options.io_uring;
   sys::set_umask(0);  // the kernel has applied the caller's
   Served state;
   state.timeout_s = options.timeout_s;
@@ -453,13 +456,22 @@ Result<> serve(Fd fuse_device, Options options) {
   if (options.passthrough && ledger == nullptr) own.emplace(TRY(Ledger::make()));
   if (options.passthrough) state.stacked = TRY(is_stacked(options.upper));
   struct fuse_lowlevel_ops ops = operations(options);
-  FuseSession::Settings settings{.user_data = &state, .debug = options.debug};
+  FuseSession::Settings settings{.user_data = static_cast<SessionData*>(&state),
+                                 .debug = options.debug};
   state.instance = TRY(Union::open(std::move(options)));
+  std::unique_ptr<Ring> ring;
+  if (by_ring) {
+    Fd device = TRY(sys::dup(fuse_device));
+    ring = TRY(Ring::make(std::move(device)));
+  }
+  state.ring = ring.get();
+  settings.by_ring = by_ring;
   auto session = TRY(FuseSession::open(std::move(fuse_device), ops, settings));
   state.session = session.get();
   if (passthrough) state.opens.emplace(session.device(), own ? *own : *ledger);
-  state.seeker.emplace(session.get(), *state.instance);
-  auto ended = loop(session.get(), {session.device(), threads, counts, ledger});
+  state.seeker.emplace(session.get(), *state.instance, by_ring ? Ring::late_answers_max : SIZE_MAX);
+  auto ended = loop(session.get(), {session.device(), threads, counts, ledger, ring.get()});
+  if (ring) ring->stop();  // its threads ask the seeker, which answers by it
   state.seeker.reset();
   return ended;
 }

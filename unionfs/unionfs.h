@@ -34,6 +34,10 @@ struct RequestCounts {
   static constexpr size_t opcodes = 64;
   std::array<std::atomic<uint64_t>, opcodes> by_opcode{};
   std::atomic<uint64_t> pushes{};  // files that nobody had asked for yet, see push_ahead.h
+
+  void count(uint32_t opcode) {
+    by_opcode[opcode < opcodes ? opcode : 0].fetch_add(1, std::memory_order_relaxed);
+  }
 };
 
 struct Options {
@@ -61,6 +65,8 @@ struct Options {
   bool passthrough = false;     // the kernel reads and writes the upper's files itself, for root of
                                 // the host, without `writeback` (unionfs/opens.h); where it cannot,
                                 // before Linux 6.9, it is as if this were false
+  bool io_uring = false;        // requests come by rings of the CPUs' own instead of the device
+                                // (unionfs/ring.h); no server follows one that is killed
   double timeout_s = 1e9;       // how long the kernel keeps what it was told
   bool debug = false;           // libfuse tells of each request on standard error
   int threads = 1;              // that read requests; 1..64

@@ -34,3 +34,14 @@ for mode in $modes; do
   lyr cp $mode:/log "$TMPDIR/log"
   seq 1 "$(wc -l <"$TMPDIR/log")" | cmp - "$TMPDIR/log"
 done
+
+# By io_uring none can follow.
+if [ -e /sys/module/fuse/parameters/enable_uring ]; then
+  lyr run -d --name io_uring --union io_uring busybox \
+    sh -c 'while :; do echo x >/f; done' >/dev/null
+  wait_for lyr exec io_uring test -s /f
+  kill -9 "$(pgrep -x lyr-union)"
+  wait_for eval '! is_status io_uring running'
+  has "$(inspect io_uring '{{.State.Error}}')" "none can follow it"
+  ! pgrep -x lyr-keeper || fail "a keeper without a server"
+fi

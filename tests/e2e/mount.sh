@@ -36,6 +36,16 @@ kill -TERM "$(server)"
 wait_for unmounted
 wait_for no_server
 
+if [ -e /sys/module/fuse/parameters/enable_uring ]; then
+  lyr mount -o $writable,io_uring merged
+  same "$(cat merged/d/new)" new
+  echo ring >merged/d/ring
+  lyr umount merged
+  wait_for no_server
+  same "$(cat up/d/ring)" ring
+  rm up/d/ring
+fi
+
 lyr mount -o lowerdir=patch:base,squash_to_uid=0 merged
 code 1 touch merged/x
 has "$err" "Read-only"

@@ -22,6 +22,21 @@ else
   code 125 root_type --union passthrough
   has "$err" "root of the host"
 fi
+# FUSE over io_uring, where root of the host has allowed it: as the file says that is shown here.
+allowed=/sys/module/fuse/parameters/enable_uring
+if [ ! -e $allowed ]; then
+  code 125 root_type --union io_uring
+  has "$err" "Linux 6.14"
+else
+  prints ${type[fuse]} root_type --union io_uring
+fi
+if [ -e $allowed ] && [ "$LYR_MODE" = root ]; then
+  echo N >"$TMPDIR/not-allowed"
+  mount --bind "$TMPDIR/not-allowed" $allowed
+  code 125 root_type --union io_uring
+  has "$err" "echo Y >$allowed"
+  umount $allowed
+fi
 code 125 root_type --union overlay2
 has "$err" "hybrid"
 

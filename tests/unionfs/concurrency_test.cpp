@@ -216,6 +216,7 @@ void Concurrency::play_clients(Below below) {
 
 TEST_F(Concurrency, ClientsLeaveOnePicture) { play_clients(Below::tree); }
 TEST_F(Concurrency, ClientsLeaveOnePictureWithPassthrough) { play_clients(Below::passthrough); }
+TEST_F(Concurrency, ClientsLeaveOnePictureByRings) { play_clients(Below::io_uring); }
 
 // A listing that goes on while names come and go gives each that stays exactly once.
 TEST_F(Concurrency, ListingsKeepTheirPlace) {

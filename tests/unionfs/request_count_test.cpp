@@ -526,6 +526,11 @@ TEST_F(Requests, ReadingWithPassthrough) { check(reading, Below::passthrough); }
 TEST_F(Requests, WritingWithPassthrough) { check(writing, Below::passthrough); }
 TEST_F(Requests, NamingWithPassthrough) { check(naming, Below::passthrough); }
 
+// By rings the same is asked as by the device.
+TEST_F(Requests, ReadingByRings) { check(reading, Below::io_uring); }
+TEST_F(Requests, WritingByRings) { check(writing, Below::io_uring); }
+TEST_F(Requests, NamingByRings) { check(naming, Below::io_uring); }
+
 TEST_F(Requests, NothingIsOpenedTwice) {
   mount(Below::tree);
   Tree tree(mounted_->path());

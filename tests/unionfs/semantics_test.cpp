@@ -574,10 +574,11 @@ TEST_P(Semantics, WhatAnotherWroteIsNotExecutedAsItsOwner) {
 
 INSTANTIATE_TEST_SUITE_P(Lower, Semantics,
                          testing::Values(Below::tree, Below::directories, Below::overlayfs,
-                                         Below::passthrough),
+                                         Below::passthrough, Below::io_uring),
                          [](const auto& parameter) { return name_of(parameter.param); });
 INSTANTIATE_TEST_SUITE_P(Lower, UnionSemantics,
-                         testing::Values(Below::tree, Below::directories, Below::passthrough),
+                         testing::Values(Below::tree, Below::directories, Below::passthrough,
+                                         Below::io_uring),
                          [](const auto& parameter) { return name_of(parameter.param); });
 
 }  // namespace

@@ -139,6 +139,28 @@ TEST_F(Survival, Passthrough) {
   play(seed, operations_of_run(10000) / 2);
 }
 
+// With rings none can follow: who asks is told at once, and who waits is, too.
+TEST_F(Survival, RingsEndWithTheirServer) {
+  UnionMount::Settings settings = settings_for(Below::io_uring);
+  settings.survives = endless;
+  mount(settings);
+  std::atomic<int> told = 0;
+  std::jthread asker([&] {
+    while (told == 0) {
+      if (mkdir(at("/new").c_str(), 0755) == -1) told = errno;
+      if (told == 0 && rmdir(at("/new").c_str()) == -1) told = errno;
+    }
+  });
+  while (!fs::exists(at("/new"))) std::this_thread::yield();
+  mounted_->kill_server();
+  asker.join();
+  const std::set<int> ends{ENOTCONN, ECONNABORTED, ECANCELED};
+  EXPECT_TRUE(ends.contains(told)) << strerror(told);
+  struct stat status{};
+  EXPECT_EQ(stat(at("/large").c_str(), &status), -1);
+  EXPECT_TRUE(ends.contains(errno)) << strerror(errno);
+}
+
 // The kernel's overlayfs over the image, which alone is served then.
 TEST_F(Survival, UnderOverlayfs) {
   fs::remove_all(plain_);

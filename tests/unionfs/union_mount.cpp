@@ -275,13 +275,20 @@ void UnionMount::unmount() {
 }
 
 const char* name_of(Below below) {
-  static const std::array names{"Tree", "Directories", "Overlayfs", "Passthrough"};
+  static const std::array names{"Tree", "Directories", "Overlayfs", "Passthrough", "IoUring"};
   return names[static_cast<size_t>(below)];
 }
 
 Links links_compared(Below below) {
-  static const std::array compared{Links::counted, Links::named, Links::ignored, Links::counted};
+  static const std::array compared{Links::counted, Links::named, Links::ignored, Links::counted,
+                                   Links::counted};
   return compared[static_cast<size_t>(below)];
+}
+
+void allow_rings() {
+  Fd allowed =
+      must(sys::open("/sys/module/fuse/parameters/enable_uring", O_WRONLY), "enable_uring");
+  must(sys::write_all(allowed, "Y"), "enable_uring");
 }
 
 UnionMount::Settings settings_for(Below below) {
@@ -290,6 +297,10 @@ UnionMount::Settings settings_for(Below below) {
   settings.hybrid = below == Below::overlayfs;
   if (below == Below::passthrough)
     settings.adjust = [](Options& options) { options.passthrough = true; };
+  if (below == Below::io_uring) {
+    allow_rings();
+    settings.adjust = [](Options& options) { options.io_uring = true; };
+  }
   return settings;
 }
 

@@ -85,11 +85,12 @@ class UnionMount {
   pid_t child_ = -1;  // the server, or its keeper
 };
 
-// What tests run on: a tree, plain directories, overlayfs over a tree, and a tree where the kernel
-// reads and writes the upper's files itself.
-enum class Below { tree, directories, overlayfs, passthrough };
-const char* name_of(Below below);  // "Tree", "Directories", "Overlayfs", "Passthrough"
+// What tests run on: a tree, plain directories, overlayfs over a tree, a tree where the kernel
+// reads and writes the upper's files itself, and a tree by FUSE over io_uring.
+enum class Below { tree, directories, overlayfs, passthrough, io_uring };
+const char* name_of(Below below);  // "Tree", "Directories", "Overlayfs", ...
 UnionMount::Settings settings_for(Below below);
+void allow_rings();  // FUSE over io_uring, on this host, from now on
 // Of plain layers, links are counted that are hidden, until it is known where they are. Overlayfs
 // keeps one inode for several names only among what is new.
 Links links_compared(Below below);
