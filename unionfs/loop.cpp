@@ -57,12 +57,15 @@ class Reader {
  private:
   int receive_on_one_cpu(struct fuse_buf& request) {
     if (worth_it_) {
-      same_cpu_.keep_until(answered_at_ + BusyWait::window_ns, gap_);
+      same_cpu_.keep_until(answered_at_ + BusyWait::window_ns, gap_, asker_);
     } else {
       same_cpu_.stop();
     }
     int got = fuse_session_receive_buf(session_, &request);
     if (got <= 0) return got;
+    struct fuse_in_header header{};
+    if (request.size >= sizeof header) std::memcpy(&header, request.mem, sizeof header);
+    asker_ = header.pid;
     int64_t now = sys::now_monotonic_ns();
     gap_ = now - answered_at_;
     wait_.received(now);
@@ -87,6 +90,7 @@ class Reader {
   SameCpu same_cpu_;
   int64_t answered_at_ = 0;
   int64_t gap_ = 0;        // ns from the last answer to the request after it
+  uint32_t asker_ = 0;     // who made that request
   bool worth_it_ = false;  // to keep beside who asks
 };
 

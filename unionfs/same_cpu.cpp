@@ -2,7 +2,11 @@
 #include "unionfs/same_cpu.h"
 
 #include <algorithm>
+#include <charconv>
+#include <string>
+#include <string_view>
 
+#include "base/sys_file.h"
 #include "base/sys_process.h"
 
 namespace lyr::unionfs {
@@ -33,10 +37,45 @@ bool Side::changes(int64_t gap) {
   return true;
 }
 
-void SameCpu::keep_until(int64_t ns, int64_t gap) {
+// The 39th field of proc_pid_stat(5); the second one is in brackets, and may have any.
+std::optional<int> cpu_of_thread(uint32_t thread) {
+  std::string path = "/proc/" + std::to_string(thread) + "/stat";
+  auto status = sys::read_file_at(sys::cwd(), path.c_str(), 4096);
+  if (!status) return std::nullopt;
+  std::string_view rest = *status;
+  size_t bracket = rest.rfind(')');
+  if (bracket == std::string_view::npos) return std::nullopt;
+  rest.remove_prefix(bracket);
+  for (int field = 2; field < 39; ++field) {
+    size_t space = rest.find(' ');
+    if (space == std::string_view::npos) return std::nullopt;
+    rest.remove_prefix(space + 1);
+  }
+  int cpu = -1;
+  auto parsed = std::from_chars(rest.data(), rest.data() + rest.size(), cpu);
+  return parsed.ec == std::errc() ? std::optional(cpu) : std::nullopt;
+}
+
+std::optional<int> SameCpu::side_of(uint32_t asker) {
+  auto cpu = asker == 0 ? std::nullopt : cpu_of_thread(asker);
+  if (asker != 0) tells_ = cpu.has_value();
+  if (!cpu) return std::nullopt;
+  auto found = std::ranges::find(hold_.cpus(), *cpu);
+  if (found == hold_.cpus().end()) return std::nullopt;
+  return static_cast<int>(found - hold_.cpus().begin());
+}
+
+int SameCpu::next_side(int64_t gap, uint32_t asker) {
+  if (!place_) return sys::current_cpu() == hold_.cpus()[0] ? 0 : 1;
+  if (!tells_) return side_.changes(gap) ? 1 - *place_ : *place_;
+  if (gap < Side::quick_ns || ++slow_ < slow_max) return *place_;
+  slow_ = 0;
+  return side_of(asker).value_or(*place_);
+}
+
+void SameCpu::keep_until(int64_t ns, int64_t gap, uint32_t asker) {
   if (refused_) return;
-  int side = place_.value_or(sys::current_cpu() == hold_.cpus()[0] ? 0 : 1);
-  if (place_ && side_.changes(gap)) side = 1 - side;
+  int side = next_side(gap, asker);
   if (place_ != side) {
     place_ = side;
     refused_ = !sys::allow_cpus(hold_.cpus().subspan(static_cast<size_t>(side), 1));

@@ -9,15 +9,21 @@
 
 namespace lyr::unionfs {
 
-// Which of two CPUs the server is on: where requests come quickly is who asks. Where they come
-// slowly it may be on the other one; a short stay there tells. Not thread-safe.
+// The CPU that a thread last ran on, as /proc tells. Nothing: there is no such thread, or it may
+// not be seen.
+std::optional<int> cpu_of_thread(uint32_t thread);
+
+// Which of two CPUs the server is on, where /proc does not tell: where requests come quickly is who
+// asks. Where they come slowly it may be on the other one; a short stay there tells. Not
+// thread-safe.
 class Side {
  public:
   // A request came `gap` ns after the answer to the one before. True: change sides now.
   bool changes(int64_t gap);
 
- private:
   static constexpr int64_t quick_ns = 15'000;  // less than it takes to wake a CPU
+
+ private:
   static constexpr int64_t gap_max_ns = 100'000;
   static constexpr int trial = 8;            // requests
   static constexpr int patience_min = 8;     // requests before a trial
@@ -37,16 +43,24 @@ class SameCpu {
   // Whether there are two CPUs to choose from.
   bool possible() const { return hold_.cpus().size() == 2; }
   // To be called after each answer, for as long as it is worth it: the calling thread stays on a
-  // CPU, the other one is kept busy until the monotonic clock says `ns`. `gap`: see Side.
-  void keep_until(int64_t ns, int64_t gap);
+  // CPU, the other one is kept busy until the monotonic clock says `ns`. `gap`: see Side. `asker`:
+  // the thread that asked, 0: none.
+  void keep_until(int64_t ns, int64_t gap, uint32_t asker);
   // The calling thread may run anywhere again.
   void stop();
   // How many threads of ours run beside the calling one.
   int running() const { return hold_.running(); }
 
  private:
+  static constexpr int slow_max = 8;  // requests, before it is looked where who asks is
+
+  std::optional<int> side_of(uint32_t asker);
+  int next_side(int64_t gap, uint32_t asker);
+
   HoldCpu hold_;
   std::optional<int> place_;  // of its cpus(): where the server is bound to
+  int slow_ = 0;              // requests since the last look
+  bool tells_ = true;         // /proc, of who asks
   Side side_;
   bool refused_ = false;  // by the kernel: there is no point in asking again
 };

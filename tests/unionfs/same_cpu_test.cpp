@@ -2,8 +2,12 @@
 #include "unionfs/same_cpu.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <limits>
+#include <optional>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -15,6 +19,7 @@ namespace {
 
 constexpr int64_t short_gap_ns = 5'000;
 constexpr int64_t long_gap_ns = 50'000;
+constexpr uint32_t nobody = std::numeric_limits<int32_t>::max();  // a thread that there is not
 constexpr int64_t for_ever = std::numeric_limits<int64_t>::max();
 
 // Of `count` requests, each `gap` after the answer before it: how many change sides.
@@ -83,7 +88,7 @@ std::vector<int> allowed() { return sys::cpus_allowed().value_or(std::vector<int
 TEST(SameCpu, KeepsTheCallerOnOneCpuUntilItIsTold) {
   bool done = on_two_cpus([](SameCpu& same_cpu, const std::vector<int>& cpus) {
     EXPECT_EQ(same_cpu.running(), 0);
-    same_cpu.keep_until(for_ever, short_gap_ns);
+    same_cpu.keep_until(for_ever, short_gap_ns, nobody);
     EXPECT_EQ(allowed().size(), 1u);
     EXPECT_EQ(same_cpu.running(), 1);
     same_cpu.stop();
@@ -95,19 +100,53 @@ TEST(SameCpu, KeepsTheCallerOnOneCpuUntilItIsTold) {
 
 TEST(SameCpu, ChangesTheCpuWhenRequestsComeSlowly) {
   bool done = on_two_cpus([](SameCpu& same_cpu, const std::vector<int>&) {
-    same_cpu.keep_until(for_ever, short_gap_ns);
+    same_cpu.keep_until(for_ever, short_gap_ns, nobody);
     std::vector<int> first = allowed();
-    for (int i = 0; i < 20 && allowed() == first; ++i) same_cpu.keep_until(for_ever, long_gap_ns);
+    for (int i = 0; i < 20 && allowed() == first; ++i)
+      same_cpu.keep_until(for_ever, long_gap_ns, nobody);
     EXPECT_EQ(allowed().size(), 1u);
     EXPECT_NE(allowed(), first);
   });
   EXPECT_EQ(done, allowed().size() >= 2);
 }
 
+// On either CPU, however slow it is: it tries none where /proc tells.
+TEST(SameCpu, GoesWhereWhoAsksIs) {
+  bool done = on_two_cpus([](SameCpu& same_cpu, const std::vector<int>& cpus) {
+    for (int cpu : {cpus[0], cpus[1], cpus[0]}) {
+      std::atomic<pid_t> asker = 0;
+      std::atomic<bool> over = false;
+      std::jthread thread([&] {
+        EXPECT_TRUE(sys::allow_cpus(std::span(&cpu, 1)));
+        asker = gettid();
+        asker.notify_one();
+        over.wait(false);
+      });
+      asker.wait(0);
+      auto tid = static_cast<uint32_t>(asker.load());
+      EXPECT_EQ(cpu_of_thread(tid), cpu);
+      for (int i = 0; i < 1000; ++i) {
+        same_cpu.keep_until(for_ever, long_gap_ns, tid);
+        if (i >= 10) {
+          EXPECT_EQ(allowed(), std::vector<int>{cpu}) << i;
+        }
+      }
+      over = true;
+      over.notify_one();
+    }
+  });
+  EXPECT_EQ(done, allowed().size() >= 2);
+}
+
+TEST(SameCpu, OnlyOfAThreadThatThereIsSomethingIsTold) {
+  EXPECT_EQ(cpu_of_thread(nobody), std::nullopt);
+  EXPECT_NE(cpu_of_thread(static_cast<uint32_t>(gettid())), std::nullopt);
+}
+
 TEST(SameCpu, SleepsWhenItsTimeIsOverAndWakesAgain) {
   bool done = on_two_cpus([](SameCpu& same_cpu, const std::vector<int>&) {
     for (int i = 0; i < 100; ++i) {
-      same_cpu.keep_until(1, short_gap_ns);  // long past
+      same_cpu.keep_until(1, short_gap_ns, nobody);  // long past
       while (same_cpu.running() != 0) std::this_thread::yield();
     }
   });
@@ -124,7 +163,7 @@ TEST(SameCpu, EndsWhileItFallsAsleep) {
       SameCpu same_cpu;
       if (!same_cpu.possible()) continue;
       int64_t over = sys::now_monotonic_ns() + 100'000;
-      same_cpu.keep_until(over, short_gap_ns);
+      same_cpu.keep_until(over, short_gap_ns, nobody);
       int64_t end = over - 1000 + i % 50 * 100;
       while (sys::now_monotonic_ns() < end) continue;
     }
