@@ -23,6 +23,9 @@ namespace {
 
 constexpr size_t write_bytes_max = 1 << 20;
 constexpr unsigned background_max = 64;
+// Each under way has a buffer of its own, which is in no CPU's cache when there are many. A queue
+// that has none under way gets one all the same.
+constexpr unsigned ring_background_max = 2;
 
 // What the operations are given: a session's user data.
 struct Served : SessionData {
@@ -128,7 +131,7 @@ void op_init(void* user_data, struct fuse_conn_info* connection) {
   if (server.opens) server.writeback = false;
   if (!server.writeback) fuse_unset_feature_flag(connection, FUSE_CAP_WRITEBACK_CACHE);
   connection->max_write = write_bytes_max;
-  connection->max_background = background_max;
+  connection->max_background = server.ring != nullptr ? ring_background_max : background_max;
   connection->time_gran = 1;
 }
 
