@@ -40,6 +40,15 @@ void read_rest(ReadPart& part) {
   part.got = done;
 }
 
+// Whether the kernel can say at once that a part is not in the page cache. Where it cannot, as on
+// tmpfs, a ring has every read done by a thread that is woken for it.
+bool tells_at_once(const ReadPart& part) {
+  std::byte one{};
+  struct iovec into{&one, 1};
+  ssize_t got = ::preadv2(part.file->get(), &into, 1, static_cast<off_t>(part.offset), RWF_NOWAIT);
+  return got >= 0 || errno != EOPNOTSUPP;
+}
+
 // A host that says so will say so again; of descriptors and memory there may be more later.
 bool is_for_good(int code) { return code != EMFILE && code != ENFILE && code != ENOMEM; }
 
@@ -144,7 +153,7 @@ void ReadBatches::give_back(std::unique_ptr<Ring> ring) {
 
 void ReadBatches::read(std::span<ReadPart> parts) {
   for (ReadPart& part : parts) part.got = size_t{0};
-  auto ring = parts.size() > 1 ? take_ring() : nullptr;
+  auto ring = parts.size() > 1 && tells_at_once(parts[0]) ? take_ring() : nullptr;
   for (auto left = parts; ring && !left.empty();) {
     auto some = left.first(std::min<size_t>(left.size(), ring_parts_max));
     left = left.subspan(some.size());

@@ -7,6 +7,7 @@
 #include <malloc.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
@@ -24,6 +25,10 @@
 
 namespace lyr::unionfs {
 namespace {
+
+// Where answers take longer, on average, who asks and who answers had better work at the same time,
+// as on a READ of 128 KiB.
+constexpr int64_t long_answer_ns = 20'000;
 
 // A device's reader. Alone it keeps beside who asks, or looks for requests before it sleeps and
 // reads without blocking then.
@@ -52,6 +57,8 @@ class Reader {
     if (!spare_cpu_) return;
     answered_at_ = sys::now_monotonic_ns();
     wait_.answered(answered_at_);
+    int64_t took = std::min<int64_t>(answered_at_ - received_at_, 4 * long_answer_ns);
+    took_ += (took - took_) / 4;
   }
 
  private:
@@ -68,9 +75,10 @@ class Reader {
     asker_ = header.pid;
     int64_t now = sys::now_monotonic_ns();
     gap_ = now - answered_at_;
+    received_at_ = now;
     wait_.received(now);
     // Now, as who asked sleeps until we answer, and is not among those that run.
-    worth_it_ = wait_.looks() && spare_cpu_->at(now, same_cpu_.running());
+    worth_it_ = wait_.looks() && took_ < long_answer_ns && spare_cpu_->at(now, same_cpu_.running());
     return got;
   }
   void look(bool on) {
@@ -89,6 +97,8 @@ class Reader {
   BusyWait wait_;
   SameCpu same_cpu_;
   int64_t answered_at_ = 0;
+  int64_t received_at_ = 0;
+  int64_t took_ = 0;       // an answer of late, on average
   int64_t gap_ = 0;        // ns from the last answer to the request after it
   uint32_t asker_ = 0;     // who made that request
   bool worth_it_ = false;  // to keep beside who asks
