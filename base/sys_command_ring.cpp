@@ -66,6 +66,8 @@ class CommandRing::Impl {
       } else {
         done(tag, result);
       }
+      // What is queued does not wait for what is done with the others.
+      if (io_uring_cq_ready(&ring_) != 0) io_uring_submit(&ring_);
     }
     return {};
   }

@@ -58,6 +58,23 @@ Result<FuseSession> FuseSession::open(Fd connection, const struct fuse_lowlevel_
   return FuseSession(std::move(session), std::move(device));
 }
 
+bool FuseSession::can_be_by_ring() {
+  std::array<char*, 1> arguments{const_cast<char*>("lyr")};
+  struct fuse_args args = FUSE_ARGS_INIT(1, arguments.data());
+  struct fuse_lowlevel_ops operations{};
+  struct fuse_session* session = fuse_session_new(&args, &operations, sizeof operations, nullptr);
+  fuse_opt_free_args(&args);
+  if (session == nullptr) return false;
+  struct fuse_custom_io calls{};
+  calls.writev = write_by_ring;
+  calls.read = read_device;
+  auto nothing = sys::open("/dev/null", O_RDWR);
+  int number = nothing ? nothing->release() : -1;  // the session closes it
+  bool can = fuse_session_custom_io(session, &calls, sizeof calls, number) == 0;
+  fuse_session_destroy(session);
+  return can;
+}
+
 Result<> store_pages(const FuseSession& session, uint64_t node, std::span<std::byte> content) {
   struct fuse_bufvec pages{};
   pages.count = 1;

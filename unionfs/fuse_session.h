@@ -35,6 +35,9 @@ class FuseSession {
   static Result<FuseSession> open(Fd connection, const struct fuse_lowlevel_ops& operations,
                                   const Settings& settings);
 
+  // Whether libfuse was built for `by_ring`.
+  static bool can_be_by_ring();
+
   struct fuse_session* get() const { return session_.get(); }
   // Another descriptor of the connection, for what libfuse does not read by itself.
   const Fd& device() const { return device_; }

@@ -34,8 +34,8 @@ constexpr int64_t long_answer_ns = 20'000;
 // reads without blocking then.
 class Reader {
  public:
-  Reader(struct fuse_session* session, const Fd& device, bool alone)
-      : session_(session), device_(device) {
+  Reader(struct fuse_session* session, const Fd& device, bool alone, bool sees_askers)
+      : session_(session), device_(device), sees_askers_(sees_askers), same_cpu_(sees_askers) {
     if (alone) spare_cpu_.emplace();
   }
 
@@ -72,7 +72,7 @@ class Reader {
     if (got <= 0) return got;
     struct fuse_in_header header{};
     if (request.size >= sizeof header) std::memcpy(&header, request.mem, sizeof header);
-    asker_ = header.pid;
+    asker_ = sees_askers_ ? header.pid : 0;
     int64_t now = sys::now_monotonic_ns();
     gap_ = now - answered_at_;
     received_at_ = now;
@@ -92,6 +92,7 @@ class Reader {
 
   struct fuse_session* session_;
   const Fd& device_;
+  bool sees_askers_;
   std::optional<SpareCpu> spare_cpu_;
   bool looking_ = false;
   BusyWait wait_;
@@ -135,7 +136,8 @@ class Worker {
   Worker(struct fuse_session* session, const Loop& settings, unsigned thread)
       : session_(session),
         settings_(settings),
-        reader_(session, settings.device, settings.threads == 1 && settings.ring == nullptr),
+        reader_(session, settings.device, settings.threads == 1 && settings.ring == nullptr,
+                settings.sees_askers),
         opened_(thread != 0) {
     current_request.thread = thread;
     if (settings.ledger == nullptr || !settings.ledger->resumed()) return;
@@ -159,7 +161,8 @@ class Worker {
     reader_.answered();
     // Nobody waits for it: better many at once than a thread more to wake for each.
     bool forgets = opcode_ == FUSE_FORGET || opcode_ == FUSE_BATCH_FORGET;
-    if (settings_.ring != nullptr && forgets) static_cast<void>(sys::poll({}, forget_pause_ms));
+    if (settings_.ring != nullptr && settings_.ring->serves() && forgets)
+      static_cast<void>(sys::poll({}, forget_pause_ms));
     if (settings_.ledger != nullptr && !populated_) populate();
     return true;
   }

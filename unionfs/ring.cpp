@@ -3,12 +3,14 @@
 
 #include <fcntl.h>
 #include <linux/fuse.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <mutex>
+#include <string>
 #include <system_error>
 #include <thread>
 
@@ -54,12 +56,18 @@ static_assert(room_before >= sizeof(struct fuse_in_header) + sizeof(RequestHeade
 
 enum State : int { waiting, serving, ended };
 
+constexpr char possible_path[] = "/sys/devices/system/cpu/possible";
 constexpr char switch_path[] = "/sys/module/fuse/parameters/enable_uring";
 
-// One for each CPU that the machine may have: the kernel begins with the last of them.
-unsigned queue_count() {
-  long count = ::sysconf(_SC_NPROCESSORS_CONF);
-  return count > 0 ? static_cast<unsigned>(count) : 1;
+// One for each CPU that the machine may have: the kernel waits for the last of them.
+Result<unsigned> queue_count() {
+  std::string ranges = TRY(sys::read_file_at(sys::cwd(), possible_path, 4096));  // "0-3"
+  size_t last = ranges.find_last_of("-,");
+  last = last == std::string::npos ? 0 : last + 1;
+  unsigned cpu = 0;
+  auto parsed = std::from_chars(ranges.data() + last, ranges.data() + ranges.size(), cpu);
+  if (parsed.ec != std::errc()) return fail(EINVAL, possible_path);
+  return cpu + 1;
 }
 
 }  // namespace
@@ -207,8 +215,9 @@ void Ring::Queue::queue(Entry& entry, uint32_t operation) {
 void Ring::Queue::run() {
   sys::name_thread("lyr-ring");
   const int cpu = static_cast<int>(cpu_);
-  // Where we may not be nobody of the container is either, but for who was there before.
-  static_cast<void>(sys::allow_cpus(std::span(&cpu, 1)));
+  // Who was started elsewhere, or may be elsewhere, is answered from wherever we may be.
+  bool may = std::ranges::find(owner_.cpus_, cpu) != owner_.cpus_.end();
+  if (may) static_cast<void>(sys::allow_cpus(std::span(&cpu, 1)));
   owner_.state_.wait(waiting);
   if (owner_.state_ == ended) return;
   for (Entry& entry : entries_) queue(entry, register_entry);
@@ -224,9 +233,12 @@ void Ring::Queue::done(Entry& entry, int result) {
   if (result == -EINTR || result == -EAGAIN) return queue(entry, entry.last);
   // It is unmounted; or it was not to be by rings, and all comes by the device. Anything else would
   // leave who asks waiting for ever: better the connection ends with us.
-  bool ends = result == -ENOTCONN || result == -ECONNABORTED || result == -ECANCELED;
-  CHECK(ends || (result == -EOPNOTSUPP && entry.last == register_entry));
+  bool registers = entry.last == register_entry;
+  bool ends = result == -ENOTCONN || result == -ECONNABORTED || result == -ECANCELED ||
+              (result == -ENOENT && !registers);  // aborted just now
+  CHECK(ends || (result == -EOPNOTSUPP && registers));
   ++lost_;
+  owner_.serves_ = false;
 }
 
 void Ring::Queue::serve(Entry& entry) {
@@ -265,12 +277,16 @@ Result<> may_use_ring() {
   auto ring = sys::try_ring();
   if (!ring)
     return fail_saying(ring.error().code, "io_uring is refused: " + describe(ring.error()));
+  if (!FuseSession::can_be_by_ring())
+    return fail_saying(ENOTSUP, "lyr was built with a libfuse without -Denable-custom-io=true");
   return {};
 }
 
 Result<std::unique_ptr<Ring>> Ring::make(Fd device) {
   std::unique_ptr<Ring> made(new Ring(std::move(device)));
-  for (unsigned cpu = 0; cpu < queue_count(); ++cpu) {
+  made->cpus_ = TRY(sys::cpus_allowed());
+  unsigned count = TRY(queue_count());
+  for (unsigned cpu = 0; cpu < count; ++cpu) {
     auto ring = TRY(sys::CommandRing::make(made->device_, entries_a_queue));
     made->queues_.push_back(std::make_unique<Queue>(*made, cpu, std::move(ring)));
     TRY(made->queues_.back()->start_thread());

@@ -46,6 +46,8 @@ class Ring {
   void start(struct fuse_session* session, RequestCounts* counts);
   // The connection has ended, or is to: no request is answered any more.
   void stop();
+  // Whether requests come by it, as far as is known.
+  bool serves() const { return serves_; }
   // What libfuse has to say, as writev(2): from any thread.
   ssize_t write(std::span<const struct iovec> message);
   // Of the request that the calling thread answers: where its answer's bytes can be put without a
@@ -64,6 +66,8 @@ class Ring {
   struct fuse_session* session_ = nullptr;
   RequestCounts* counts_ = nullptr;
   bool opened_ = false;
+  std::vector<int> cpus_;  // that the server may run on
+  std::atomic<bool> serves_ = true;
   std::atomic<int> state_ = 0;  // of enum State
   RingPace pace_;
   std::vector<std::unique_ptr<Queue>> queues_;

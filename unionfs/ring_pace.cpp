@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "unionfs/ring_pace.h"
 
+#include <algorithm>
+
 #include "base/sys_event.h"
 #include "base/sys_process.h"
 
@@ -22,7 +24,10 @@ void RingPace::answered() {
   int64_t now = sys::now_monotonic_ns();
   wait_.answered(now);
   if (!worth_it_) return;
-  int other = sys::current_cpu() == hold_.cpus()[0] ? 1 : 0;
+  auto cpus = hold_.cpus();
+  auto here = std::ranges::find(cpus, sys::current_cpu());
+  if (here == cpus.end()) return;
+  int other = here == cpus.begin() ? 1 : 0;
   static_cast<void>(hold_.keep(other, now + BusyWait::window_ns));  // refused, it is as it is
 }
 

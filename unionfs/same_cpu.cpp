@@ -58,7 +58,7 @@ std::optional<int> cpu_of_thread(uint32_t thread) {
 
 std::optional<int> SameCpu::side_of(uint32_t asker) {
   auto cpu = asker == 0 ? std::nullopt : cpu_of_thread(asker);
-  if (asker != 0) tells_ = cpu.has_value();
+  misses_ = cpu ? 0 : std::min(misses_ + 1, misses_max);
   if (!cpu) return std::nullopt;
   auto found = std::ranges::find(hold_.cpus(), *cpu);
   if (found == hold_.cpus().end()) return std::nullopt;
@@ -67,8 +67,12 @@ std::optional<int> SameCpu::side_of(uint32_t asker) {
 
 int SameCpu::next_side(int64_t gap, uint32_t asker) {
   if (!place_) return sys::current_cpu() == hold_.cpus()[0] ? 0 : 1;
-  if (!tells_) return side_.changes(gap) ? 1 - *place_ : *place_;
-  if (gap < Side::quick_ns || ++slow_ < slow_max) return *place_;
+  bool tries = misses_ == misses_max;
+  if (gap >= Side::quick_ns) ++slow_;
+  if (slow_ < (tries ? trials_max : slow_max)) {
+    if (!tries) return *place_;
+    return side_.changes(gap) ? 1 - *place_ : *place_;
+  }
   slow_ = 0;
   return side_of(asker).value_or(*place_);
 }

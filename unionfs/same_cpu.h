@@ -40,11 +40,14 @@ class Side {
 // Of the one thread that serves; its calls are not thread-safe.
 class SameCpu {
  public:
+  // `sees_askers`: keep_until() will be told of threads.
+  explicit SameCpu(bool sees_askers) : misses_(sees_askers ? 0 : misses_max) {}
+
   // Whether there are two CPUs to choose from.
   bool possible() const { return hold_.cpus().size() == 2; }
   // To be called after each answer, for as long as it is worth it: the calling thread stays on a
   // CPU, the other one is kept busy until the monotonic clock says `ns`. `gap`: see Side. `asker`:
-  // the thread that asked, 0: none.
+  // the thread that asked, by this process's pid namespace; 0: that is not known.
   void keep_until(int64_t ns, int64_t gap, uint32_t asker);
   // The calling thread may run anywhere again.
   void stop();
@@ -52,7 +55,9 @@ class SameCpu {
   int running() const { return hold_.running(); }
 
  private:
-  static constexpr int slow_max = 8;  // requests, before it is looked where who asks is
+  static constexpr int slow_max = 8;      // requests, before it is looked where who asks is
+  static constexpr int misses_max = 8;    // looks in a row that tell nothing, before trials begin
+  static constexpr int trials_max = 512;  // slow requests by trials, before it is looked again
 
   std::optional<int> side_of(uint32_t asker);
   int next_side(int64_t gap, uint32_t asker);
@@ -60,7 +65,7 @@ class SameCpu {
   HoldCpu hold_;
   std::optional<int> place_;  // of its cpus(): where the server is bound to
   int slow_ = 0;              // requests since the last look
-  bool tells_ = true;         // /proc, of who asks
+  int misses_;                // looks since the last that told, misses_max at most
   Side side_;
   bool refused_ = false;  // by the kernel: there is no point in asking again
 };

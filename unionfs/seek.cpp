@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "base/sys_process.h"
 #include "unionfs/fuse_session.h"
 
 namespace lyr::unionfs {
@@ -19,7 +20,10 @@ void reply(fuse_req_t request, const Result<uint64_t>& at) {
 }  // namespace
 
 Seeker::Seeker(struct fuse_session* session, Union& instance, size_t late_max)
-    : session_(session), instance_(instance), late_max_(late_max) {}
+    : session_(session), instance_(instance), late_max_(late_max) {
+  auto cpus = sys::cpus_allowed();
+  if (cpus) cpus_ = std::move(*cpus);
+}
 
 Seeker::~Seeker() {
   {
@@ -45,6 +49,7 @@ void Seeker::answer(struct fuse_req* request, uint64_t node, uint64_t offset, in
 }
 
 void Seeker::work() {
+  static_cast<void>(sys::allow_cpus(cpus_));
   std::unique_lock lock(mutex_);
   for (;;) {
     asked_.wait(lock, [this] { return ended_ || !questions_.empty(); });

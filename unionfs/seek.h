@@ -9,6 +9,7 @@
 #include <deque>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "unionfs/union.h"
 
@@ -49,6 +50,7 @@ class Seeker {
   Union& instance_;
   std::mutex mutex_;  // guards what follows
   std::condition_variable asked_;
+  std::vector<int> cpus_;  // that its thread may run on, whichever thread begins it
   size_t late_max_;
   size_t late_ = 0;  // that are not answered yet
   std::deque<Question> questions_;

@@ -451,6 +451,7 @@ Result<> serve(Fd fuse_device, Options options) {
     options.ledger = ledger = nullptr;
   }
   bool by_ring = options.io_uring;
+  bool sees_askers = options.sees_askers;
   sys::set_umask(0);  // the kernel has applied the caller's
   Served state;
   state.timeout_s = options.timeout_s;
@@ -473,7 +474,12 @@ Result<> serve(Fd fuse_device, Options options) {
   state.session = session.get();
   if (passthrough) state.opens.emplace(session.device(), own ? *own : *ledger);
   state.seeker.emplace(session.get(), *state.instance, by_ring ? Ring::late_answers_max : SIZE_MAX);
-  auto ended = loop(session.get(), {session.device(), threads, counts, ledger, ring.get()});
+  auto ended = loop(session.get(), {.device = session.device(),
+                                    .threads = threads,
+                                    .counts = counts,
+                                    .ledger = ledger,
+                                    .sees_askers = sees_askers,
+                                    .ring = ring.get()});
   if (ring) ring->stop();  // its threads ask the seeker, which answers by it
   state.seeker.reset();
   return ended;

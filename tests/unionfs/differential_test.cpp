@@ -55,7 +55,12 @@ void play_seed(uint64_t seed, int operations, Below below,
   fs::remove_all(base);
 }
 
-class Differential : public testing::TestWithParam<Below> {};
+class Differential : public testing::TestWithParam<Below> {
+ protected:
+  void SetUp() override {
+    if (!can_be_had(GetParam())) GTEST_SKIP() << "this kernel has no " << name_of(GetParam());
+  }
+};
 
 TEST_P(Differential, FixedSeeds) {
   // The last two found a file that was copied up when none of its names was known any more.

@@ -70,13 +70,13 @@ TEST(Side, ComesBackFromATrialThatWasWorse) {
 
 // Runs `body` where there are two CPUs; false: this machine has one.
 template <typename Body>
-bool on_two_cpus(const Body& body) {
+bool on_two_cpus(const Body& body, bool sees_askers = true) {
   auto cpus = sys::cpus_allowed();
   if (!cpus || cpus->size() < 2) return false;
   std::thread([&] {
     cpus->resize(2);
     ASSERT_TRUE(sys::allow_cpus(*cpus));
-    SameCpu same_cpu;
+    SameCpu same_cpu(sees_askers);
     ASSERT_TRUE(same_cpu.possible());
     body(same_cpu, *cpus);
   }).join();
@@ -99,40 +99,73 @@ TEST(SameCpu, KeepsTheCallerOnOneCpuUntilItIsTold) {
 }
 
 TEST(SameCpu, ChangesTheCpuWhenRequestsComeSlowly) {
-  bool done = on_two_cpus([](SameCpu& same_cpu, const std::vector<int>&) {
-    same_cpu.keep_until(for_ever, short_gap_ns, nobody);
-    std::vector<int> first = allowed();
-    for (int i = 0; i < 20 && allowed() == first; ++i)
-      same_cpu.keep_until(for_ever, long_gap_ns, nobody);
-    EXPECT_EQ(allowed().size(), 1u);
-    EXPECT_NE(allowed(), first);
-  });
+  bool done = on_two_cpus(
+      [](SameCpu& same_cpu, const std::vector<int>&) {
+        same_cpu.keep_until(for_ever, short_gap_ns, nobody);
+        std::vector<int> first = allowed();
+        for (int i = 0; i < 20 && allowed() == first; ++i)
+          same_cpu.keep_until(for_ever, long_gap_ns, nobody);
+        EXPECT_EQ(allowed().size(), 1u);
+        EXPECT_NE(allowed(), first);
+      },
+      false);
   EXPECT_EQ(done, allowed().size() >= 2);
+}
+
+// A thread that sleeps on a CPU.
+class Asker {
+ public:
+  explicit Asker(int cpu)
+      : thread_([this, cpu] {
+          EXPECT_TRUE(sys::allow_cpus(std::span(&cpu, 1)));
+          number_ = static_cast<uint32_t>(gettid());
+          number_.notify_one();
+          over_.wait(false);
+        }) {
+    number_.wait(0);
+  }
+  ~Asker() {
+    over_ = true;
+    over_.notify_one();
+  }
+  uint32_t number() const { return number_; }
+
+ private:
+  std::atomic<uint32_t> number_ = 0;
+  std::atomic<bool> over_ = false;
+  std::jthread thread_;
+};
+
+void ask(SameCpu& same_cpu, int times, uint32_t asker) {
+  for (int i = 0; i < times; ++i) same_cpu.keep_until(for_ever, long_gap_ns, asker);
 }
 
 // On either CPU, however slow it is: it tries none where /proc tells.
 TEST(SameCpu, GoesWhereWhoAsksIs) {
   bool done = on_two_cpus([](SameCpu& same_cpu, const std::vector<int>& cpus) {
     for (int cpu : {cpus[0], cpus[1], cpus[0]}) {
-      std::atomic<pid_t> asker = 0;
-      std::atomic<bool> over = false;
-      std::jthread thread([&] {
-        EXPECT_TRUE(sys::allow_cpus(std::span(&cpu, 1)));
-        asker = gettid();
-        asker.notify_one();
-        over.wait(false);
-      });
-      asker.wait(0);
-      auto tid = static_cast<uint32_t>(asker.load());
-      EXPECT_EQ(cpu_of_thread(tid), cpu);
+      Asker asker(cpu);
+      EXPECT_EQ(cpu_of_thread(asker.number()), cpu);
+      ask(same_cpu, 10, asker.number());
       for (int i = 0; i < 1000; ++i) {
-        same_cpu.keep_until(for_ever, long_gap_ns, tid);
-        if (i >= 10) {
-          EXPECT_EQ(allowed(), std::vector<int>{cpu}) << i;
-        }
+        ask(same_cpu, 1, asker.number());
+        EXPECT_EQ(allowed(), std::vector<int>{cpu}) << i;
       }
-      over = true;
-      over.notify_one();
+    }
+  });
+  EXPECT_EQ(done, allowed().size() >= 2);
+}
+
+// Threads that are gone by the time it looks are not the last ones that ask.
+TEST(SameCpu, LooksAgainAfterThoseThatWereGone) {
+  bool done = on_two_cpus([](SameCpu& same_cpu, const std::vector<int>& cpus) {
+    ask(same_cpu, 1000, nobody);
+    for (int cpu : {cpus[1], cpus[0]}) {
+      Asker asker(cpu);
+      ask(same_cpu, 600, asker.number());
+      EXPECT_EQ(allowed(), std::vector<int>{cpu});
+      ask(same_cpu, 600, asker.number());
+      EXPECT_EQ(allowed(), std::vector<int>{cpu});
     }
   });
   EXPECT_EQ(done, allowed().size() >= 2);
@@ -160,7 +193,7 @@ TEST(SameCpu, EndsWhileItFallsAsleep) {
   std::thread([&] {
     ASSERT_TRUE(sys::allow_cpus(*cpus));
     for (int i = 0; i < 5000; ++i) {
-      SameCpu same_cpu;
+      SameCpu same_cpu(false);
       if (!same_cpu.possible()) continue;
       int64_t over = sys::now_monotonic_ns() + 100'000;
       same_cpu.keep_until(over, short_gap_ns, nobody);
@@ -174,7 +207,7 @@ TEST(SameCpu, IsNotPossibleWithOneCpu) {
   std::thread([] {
     int cpu = sys::current_cpu();
     ASSERT_TRUE(sys::allow_cpus({&cpu, 1}));
-    SameCpu same_cpu;
+    SameCpu same_cpu(true);
     EXPECT_FALSE(same_cpu.possible());
   }).join();
 }

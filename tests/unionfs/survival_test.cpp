@@ -116,31 +116,30 @@ void Survival::play(uint64_t seed, int operations) {
   EXPECT_EQ(difference(), "");
 }
 
-TEST_F(Survival, RandomOperations) {
+uint64_t any_seed() {
   const char* text = getenv("LYR_SEED");
   uint64_t seed = text != nullptr ? std::strtoull(text, nullptr, 10) : std::random_device()();
   std::printf("LYR_SEED=%llu\n", static_cast<unsigned long long>(seed));
-  play(seed, operations_of_run(10000));
+  return seed;
 }
+
+TEST_F(Survival, RandomOperations) { play(any_seed(), operations_of_run(10000)); }
 
 TEST_F(Survival, SeveralThreads) {
   mount({.threads = 4, .survives = endless});
-  uint64_t seed = std::random_device()();
-  std::printf("LYR_SEED=%llu\n", static_cast<unsigned long long>(seed));
-  play(seed, operations_of_run(10000) / 2);
+  play(any_seed(), operations_of_run(10000) / 2);
 }
 
 TEST_F(Survival, Passthrough) {
   UnionMount::Settings settings = settings_for(Below::passthrough);
   settings.survives = endless;
   mount(settings);
-  uint64_t seed = std::random_device()();
-  std::printf("LYR_SEED=%llu\n", static_cast<unsigned long long>(seed));
-  play(seed, operations_of_run(10000) / 2);
+  play(any_seed(), operations_of_run(10000) / 2);
 }
 
 // With rings none can follow: who asks is told at once, and who waits is, too.
 TEST_F(Survival, RingsEndWithTheirServer) {
+  if (!can_be_had(Below::io_uring)) GTEST_SKIP() << "this kernel has no io_uring for FUSE";
   UnionMount::Settings settings = settings_for(Below::io_uring);
   settings.survives = endless;
   mount(settings);

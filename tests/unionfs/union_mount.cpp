@@ -25,6 +25,7 @@
 #include "base/sys_process.h"
 #include "tests/unionfs/snapshot.h"
 #include "unionfs/image_session.h"
+#include "unionfs/ring.h"
 #include "unionfs/unionfs.h"
 
 namespace lyr::unionfs {
@@ -285,10 +286,10 @@ Links links_compared(Below below) {
   return compared[static_cast<size_t>(below)];
 }
 
-void allow_rings() {
-  Fd allowed =
-      must(sys::open("/sys/module/fuse/parameters/enable_uring", O_WRONLY), "enable_uring");
-  must(sys::write_all(allowed, "Y"), "enable_uring");
+bool can_be_had(Below below) {
+  if (below != Below::io_uring || may_use_ring()) return true;
+  auto allowed = sys::open("/sys/module/fuse/parameters/enable_uring", O_WRONLY);
+  return allowed && sys::write_all(*allowed, "Y") && may_use_ring();
 }
 
 UnionMount::Settings settings_for(Below below) {
@@ -297,10 +298,7 @@ UnionMount::Settings settings_for(Below below) {
   settings.hybrid = below == Below::overlayfs;
   if (below == Below::passthrough)
     settings.adjust = [](Options& options) { options.passthrough = true; };
-  if (below == Below::io_uring) {
-    allow_rings();
-    settings.adjust = [](Options& options) { options.io_uring = true; };
-  }
+  if (below == Below::io_uring) settings.adjust = [](Options& options) { options.io_uring = true; };
   return settings;
 }
 

@@ -90,7 +90,8 @@ class UnionMount {
 enum class Below { tree, directories, overlayfs, passthrough, io_uring };
 const char* name_of(Below below);  // "Tree", "Directories", "Overlayfs", ...
 UnionMount::Settings settings_for(Below below);
-void allow_rings();  // FUSE over io_uring, on this host, from now on
+// Whether this kernel has it; FUSE over io_uring is allowed on this host from then on.
+bool can_be_had(Below below);
 // Of plain layers, links are counted that are hidden, until it is known where they are. Overlayfs
 // keeps one inode for several names only among what is new.
 Links links_compared(Below below);
