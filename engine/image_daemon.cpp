@@ -70,7 +70,9 @@ Result<> ImageDaemon::begin() {
     sockets_.reset();
   }));
   mount_ = TRY(sandbox::ImageMount::make(key_.map));
-  return server_->serve(mount_->take_device(), Fd());
+  Connection connection;
+  connection.fuse_device = mount_->take_device();
+  return server_->serve(std::move(connection));
 }
 
 void ImageDaemon::welcome(Fd client) {

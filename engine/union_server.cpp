@@ -31,7 +31,8 @@ Result<> die_with_parent(pid_t parent) {
 
 // What the ledger's handed descriptors are.
 constexpr size_t handed_device = 0;
-constexpr size_t handed_namespace = 1;
+constexpr size_t handed_namespace = 1;  // the user namespace to join
+constexpr size_t handed_pids = 2;
 
 // The first server is told of the connection, those that follow know it. False: there is none, the
 // container came to nothing.
@@ -40,9 +41,11 @@ Result<bool> know_connection(const Fd& channel, unionfs::Ledger& ledger) {
   // It stays there, for one that follows a server killed at this place.
   auto note = TRY(sys::peek_message(channel, note_bytes_max));
   if (note.fds.empty()) return false;
-  if (note.fds.size() > 1) ledger.hand(handed_namespace, std::move(note.fds[1]));
-  ledger.hand(handed_device, std::move(note.fds[0]));
-  return true;
+  // Each byte says what the descriptor at its place is; the device, which tells that all are there,
+  // comes last.
+  for (size_t i = 0; i < std::min(note.fds.size(), note.data.size()); ++i)
+    ledger.hand(std::to_integer<size_t>(note.data[i]), std::move(note.fds[i]));
+  return ledger.has(handed_device);
 }
 
 Result<unionfs::Options> union_options(const Served& served, unionfs::Ledger& ledger) {
@@ -77,6 +80,8 @@ Result<> serve(const Served& served, const Fd& channel, unionfs::Ledger& ledger)
   }
   Fd own = TRY(ledger.copy_handed(handed_device));
   if (options) {
+    if (ledger.has(handed_pids))
+      options->askers = unionfs::Askers::in(TRY(ledger.copy_handed(handed_pids)));
     options->lower = unionfs::lower_from_tree(store, tree);
     return unionfs::serve(std::move(own), std::move(*options));
   }
@@ -111,16 +116,24 @@ Result<UnionServer> UnionServer::fork(const Served& served, const std::function<
   return UnionServer(std::move(child), std::move(ours));
 }
 
-Result<> UnionServer::serve(Fd fuse_device, Fd user_namespace) {
-  std::vector<int> fds{fuse_device.get()};
-  if (user_namespace) fds.push_back(user_namespace.get());
-  std::byte go{1};
-  return sys::send_message(channel_, {&go, 1}, fds);
+Result<> UnionServer::serve(Connection connection) {
+  std::vector<std::byte> kinds;
+  std::vector<int> fds;
+  auto add = [&](size_t kind, const Fd& descriptor) {
+    if (!descriptor) return;
+    kinds.push_back(static_cast<std::byte>(kind));
+    fds.push_back(descriptor.get());
+  };
+  add(handed_namespace, connection.user_namespace);
+  add(handed_pids, connection.pid_namespace);
+  add(handed_device, connection.fuse_device);
+  return sys::send_message(channel_, kinds, fds);
 }
 
 Result<> UnionServer::attach(sandbox::Launch& container) {
-  return serve(container.take_fuse_device(),
-               ::geteuid() == 0 ? Fd() : container.take_user_namespace());
+  return serve({container.take_fuse_device(),
+                ::geteuid() == 0 ? Fd() : container.take_user_namespace(),
+                container.take_pid_namespace()});
 }
 
 std::optional<std::string> UnionServer::why_it_ended() {

@@ -29,6 +29,13 @@ struct Served {
   bool io_uring = false;
 };
 
+// A mounted FUSE file system.
+struct Connection {
+  Fd fuse_device;
+  Fd user_namespace;  // to be joined by the server; none: it stays where it is
+  Fd pid_namespace;   // it was mounted in; none: the server's own
+};
+
 class UnionServer : public FileServer {
  public:
   // Forks it. It opens the store and the tree at once, while the container is made. `forget`: what
@@ -36,7 +43,7 @@ class UnionServer : public FileServer {
   static Result<UnionServer> fork(const Served& served, const std::function<void()>& forget);
   // Hands it the mounted file system's device. Rootless with several ids it first joins the
   // container's user namespace, to own files of every id in it.
-  Result<> serve(Fd fuse_device, Fd user_namespace);
+  Result<> serve(Connection connection);
 
   Result<> attach(sandbox::Launch& container) override;
   const Fd& watched() const override { return child_.pidfd; }

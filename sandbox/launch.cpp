@@ -31,6 +31,7 @@ struct Launch::State {
   Fd fuse_device;
   Fd image;  // given to us, for an overlay that the child still waits for
   Fd user_namespace;
+  Fd pid_namespace;
   Fd root_ids;  // the same, for that overlay
   Fd terminal;
   std::vector<std::string> warnings;
@@ -152,8 +153,10 @@ static Result<> equip(Launch::State& state, const Preparation& preparation, cons
   pid_t pid = state.child.pid;
   if (!mapped) TRY(write_id_map(pid, spec.id_map));
   // Now, while the child may still be looked into: later it keeps its /proc files to itself.
-  std::string user_ns = "/proc/" + std::to_string(pid) + "/ns/user";
-  state.user_namespace = TRY(sys::open(user_ns.c_str(), O_RDONLY));
+  std::string namespaces = "/proc/" + std::to_string(pid) + "/ns/";
+  state.user_namespace = TRY(sys::open((namespaces + "user").c_str(), O_RDONLY));
+  if (spec.root_kind == RootKind::fuse)
+    state.pid_namespace = TRY(sys::open((namespaces + "pid").c_str(), O_RDONLY));
   TRY(idmap_binds(spec, preparation, pid, state.warnings));
   TRY(during("enter the cgroup", enter_cgroups(cgroups, pid)));
   if (preparation.privileged && !spec.process.terminal) {
@@ -201,6 +204,7 @@ const Fd& Launch::pidfd() const { return state_->child.pidfd; }
 Fd Launch::take_fuse_device() { return std::move(state_->fuse_device); }
 void Launch::give_image(Fd mount) { state_->image = std::move(mount); }
 Fd Launch::take_user_namespace() { return std::move(state_->user_namespace); }
+Fd Launch::take_pid_namespace() { return std::move(state_->pid_namespace); }
 Fd Launch::take_terminal() { return std::move(state_->terminal); }
 const std::vector<std::string>& Launch::warnings() const { return state_->warnings; }
 

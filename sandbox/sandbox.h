@@ -82,6 +82,9 @@ class Launch {
   // The container's user namespace, for a server that has to own files of every id in it. Valid
   // once.
   Fd take_user_namespace();
+  // The container's pid namespace, by which the kernel numbers who asks its FUSE file system. Valid
+  // once, for RootKind::fuse.
+  Fd take_pid_namespace();
   Fd take_terminal();  // pty master, after finish(), with Process::terminal
   const std::vector<std::string>& warnings()
       const;  // what was asked and could not be given: limits, rlimits...

@@ -94,7 +94,7 @@ Result<unionfs::Options> open_directories(const MountOptions& options) {
   served.xattrs = options.xattrs;
   served.writeback = options.writeback;
   served.timeout_s = options.timeout_s;
-  served.sees_askers = true;
+  served.askers = unionfs::Askers::here();
   served.debug = options.debug;
   if (options.io_uring) {
     TRY(about(unionfs::may_use_ring(), "io_uring"));

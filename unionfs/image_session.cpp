@@ -325,11 +325,12 @@ Result<> serve_image(Fd fuse_device, const ImageOptions& options) {
       *image.lower, options.tree,
       [&](Ino ino, std::span<std::byte> content) { return store_pages(session, ino, content); },
       options.counts == nullptr ? nullptr : &options.counts->pushes);
+  Askers askers = Askers::here();
   auto ended = loop(session.get(), {.device = session.device(),
                                     .threads = options.threads,
                                     .counts = options.counts,
                                     .ledger = options.ledger,
-                                    .sees_askers = true});
+                                    .askers = askers});
   image.push_ahead.reset();  // before the session goes
   return ended;
 }

@@ -46,7 +46,7 @@ class Ledger {
  public:
   using Row = uint32_t;  // 0: none
   static constexpr size_t threads_max = 64;
-  static constexpr size_t handed_max = 2;
+  static constexpr size_t handed_max = 3;
   // A row with as many ids behind it is not used again.
   static constexpr uint32_t generation_end = UINT32_MAX;
 

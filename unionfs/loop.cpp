@@ -26,16 +26,28 @@
 namespace lyr::unionfs {
 namespace {
 
-// Where answers take longer, on average, who asks and who answers had better work at the same time,
-// as on a READ of 128 KiB.
-constexpr int64_t long_answer_ns = 20'000;
+// Where requests are about this many bytes of content, on average, who asks and who answers had
+// better have a CPU each: the kernel reads ahead, by READs of 128 KiB, and writes behind. What
+// answers take is no measure of that: it is more where the other CPU has to be woken, too.
+constexpr int64_t much_content = 64 << 10;
+
+int64_t content_of(const struct fuse_buf& request) {
+  struct fuse_in_header header{};
+  struct fuse_read_in read{};  // a WRITE's begins as it does
+  if (request.size < sizeof header + sizeof read) return 0;
+  const auto* bytes = static_cast<const std::byte*>(request.mem);
+  std::memcpy(&header, bytes, sizeof header);
+  if (header.opcode != FUSE_READ && header.opcode != FUSE_WRITE) return 0;
+  std::memcpy(&read, bytes + sizeof header, sizeof read);
+  return read.size;
+}
 
 // A device's reader. Alone it keeps beside who asks, or looks for requests before it sleeps and
 // reads without blocking then.
 class Reader {
  public:
-  Reader(struct fuse_session* session, const Fd& device, bool alone, bool sees_askers)
-      : session_(session), device_(device), sees_askers_(sees_askers), same_cpu_(sees_askers) {
+  Reader(struct fuse_session* session, const Fd& device, bool alone, const Askers& askers)
+      : session_(session), device_(device), same_cpu_(askers) {
     if (alone) spare_cpu_.emplace();
   }
 
@@ -57,8 +69,6 @@ class Reader {
     if (!spare_cpu_) return;
     answered_at_ = sys::now_monotonic_ns();
     wait_.answered(answered_at_);
-    int64_t took = std::min<int64_t>(answered_at_ - received_at_, 4 * long_answer_ns);
-    took_ += (took - took_) / 4;
   }
 
  private:
@@ -72,13 +82,14 @@ class Reader {
     if (got <= 0) return got;
     struct fuse_in_header header{};
     if (request.size >= sizeof header) std::memcpy(&header, request.mem, sizeof header);
-    asker_ = sees_askers_ ? header.pid : 0;
+    asker_ = header.pid;
     int64_t now = sys::now_monotonic_ns();
     gap_ = now - answered_at_;
-    received_at_ = now;
     wait_.received(now);
+    content_ += (content_of(request) - content_) / 4;
     // Now, as who asked sleeps until we answer, and is not among those that run.
-    worth_it_ = wait_.looks() && took_ < long_answer_ns && spare_cpu_->at(now, same_cpu_.running());
+    worth_it_ =
+        wait_.looks() && content_ < much_content && spare_cpu_->at(now, same_cpu_.running());
     return got;
   }
   void look(bool on) {
@@ -92,14 +103,12 @@ class Reader {
 
   struct fuse_session* session_;
   const Fd& device_;
-  bool sees_askers_;
   std::optional<SpareCpu> spare_cpu_;
   bool looking_ = false;
   BusyWait wait_;
   SameCpu same_cpu_;
   int64_t answered_at_ = 0;
-  int64_t received_at_ = 0;
-  int64_t took_ = 0;       // an answer of late, on average
+  int64_t content_ = 0;    // bytes, of a request of late, on average
   int64_t gap_ = 0;        // ns from the last answer to the request after it
   uint32_t asker_ = 0;     // who made that request
   bool worth_it_ = false;  // to keep beside who asks
@@ -137,7 +146,7 @@ class Worker {
       : session_(session),
         settings_(settings),
         reader_(session, settings.device, settings.threads == 1 && settings.ring == nullptr,
-                settings.sees_askers),
+                settings.askers),
         opened_(thread != 0) {
     current_request.thread = thread;
     if (settings.ledger == nullptr || !settings.ledger->resumed()) return;

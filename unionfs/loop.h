@@ -17,7 +17,7 @@ struct Loop {
   int threads = 1;
   RequestCounts* counts = nullptr;
   Ledger* ledger = nullptr;  // of a server that may be killed
-  bool sees_askers = false;  // as in Options
+  const Askers& askers;      // as in Options
   Ring* ring = nullptr;      // the session's: the device has what does not come by it
 };
 // Blocks until the session is unmounted or aborted. Every request read from the device is counted

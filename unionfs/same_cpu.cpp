@@ -57,7 +57,8 @@ std::optional<int> cpu_of_thread(uint32_t thread) {
 }
 
 std::optional<int> SameCpu::side_of(uint32_t asker) {
-  auto cpu = asker == 0 ? std::nullopt : cpu_of_thread(asker);
+  uint32_t thread = askers_.thread(asker);
+  auto cpu = thread == 0 ? std::nullopt : cpu_of_thread(thread);
   misses_ = cpu ? 0 : std::min(misses_ + 1, misses_max);
   if (!cpu) return std::nullopt;
   auto found = std::ranges::find(hold_.cpus(), *cpu);

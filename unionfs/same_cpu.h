@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "unionfs/askers.h"
 #include "unionfs/hold_cpu.h"
 
 namespace lyr::unionfs {
@@ -40,14 +41,15 @@ class Side {
 // Of the one thread that serves; its calls are not thread-safe.
 class SameCpu {
  public:
-  // `sees_askers`: keep_until() will be told of threads.
-  explicit SameCpu(bool sees_askers) : misses_(sees_askers ? 0 : misses_max) {}
+  // `askers`: whom keep_until() will be told of; outlives this.
+  explicit SameCpu(const Askers& askers)
+      : askers_(askers), misses_(askers.known() ? 0 : misses_max) {}
 
   // Whether there are two CPUs to choose from.
   bool possible() const { return hold_.cpus().size() == 2; }
   // To be called after each answer, for as long as it is worth it: the calling thread stays on a
   // CPU, the other one is kept busy until the monotonic clock says `ns`. `gap`: see Side. `asker`:
-  // the thread that asked, by this process's pid namespace; 0: that is not known.
+  // the thread that asked, by the kernel's number; 0: nobody.
   void keep_until(int64_t ns, int64_t gap, uint32_t asker);
   // The calling thread may run anywhere again.
   void stop();
@@ -62,6 +64,7 @@ class SameCpu {
   std::optional<int> side_of(uint32_t asker);
   int next_side(int64_t gap, uint32_t asker);
 
+  const Askers& askers_;
   HoldCpu hold_;
   std::optional<int> place_;  // of its cpus(): where the server is bound to
   int slow_ = 0;              // requests since the last look

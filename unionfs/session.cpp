@@ -451,7 +451,7 @@ Result<> serve(Fd fuse_device, Options options) {
     options.ledger = ledger = nullptr;
   }
   bool by_ring = options.io_uring;
-  bool sees_askers = options.sees_askers;
+  Askers askers = std::move(options.askers);
   sys::set_umask(0);  // the kernel has applied the caller's
   Served state;
   state.timeout_s = options.timeout_s;
@@ -478,7 +478,7 @@ Result<> serve(Fd fuse_device, Options options) {
                                     .threads = threads,
                                     .counts = counts,
                                     .ledger = ledger,
-                                    .sees_askers = sees_askers,
+                                    .askers = askers,
                                     .ring = ring.get()});
   if (ring) ring->stop();  // its threads ask the seeker, which answers by it
   state.seeker.reset();

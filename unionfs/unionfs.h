@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "store/store.h"
+#include "unionfs/askers.h"
 #include "unionfs/ids.h"
 #include "unionfs/lower.h"
 
@@ -68,8 +69,7 @@ struct Options {
   bool io_uring = false;        // requests come by rings of the CPUs' own instead of the device
                                 // (unionfs/ring.h); no server follows one that is killed
   double timeout_s = 1e9;       // how long the kernel keeps what it was told
-  bool sees_askers = false;     // it was mounted in the server's own pid namespace: the kernel's
-                                // number for who asks is the server's, too
+  Askers askers;                // how the kernel numbers who asks, if that is known
   bool debug = false;           // libfuse tells of each request on standard error
   int threads = 1;              // that read requests; 1..64
   RequestCounts* counts = nullptr;  // outlives serve(); null: nobody wants to know

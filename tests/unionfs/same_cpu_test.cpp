@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "unionfs/same_cpu.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <limits>
 #include <optional>
 #include <span>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "base/sys_event.h"
+#include "base/sys_file.h"
 #include "base/sys_process.h"
+#include "base/sys_socket.h"
 
 namespace lyr::unionfs {
 namespace {
@@ -70,13 +76,13 @@ TEST(Side, ComesBackFromATrialThatWasWorse) {
 
 // Runs `body` where there are two CPUs; false: this machine has one.
 template <typename Body>
-bool on_two_cpus(const Body& body, bool sees_askers = true) {
+bool on_two_cpus(const Body& body, Askers askers = Askers::here()) {
   auto cpus = sys::cpus_allowed();
   if (!cpus || cpus->size() < 2) return false;
   std::thread([&] {
     cpus->resize(2);
     ASSERT_TRUE(sys::allow_cpus(*cpus));
-    SameCpu same_cpu(sees_askers);
+    SameCpu same_cpu(askers);
     ASSERT_TRUE(same_cpu.possible());
     body(same_cpu, *cpus);
   }).join();
@@ -108,7 +114,7 @@ TEST(SameCpu, ChangesTheCpuWhenRequestsComeSlowly) {
         EXPECT_EQ(allowed().size(), 1u);
         EXPECT_NE(allowed(), first);
       },
-      false);
+      Askers());
   EXPECT_EQ(done, allowed().size() >= 2);
 }
 
@@ -171,6 +177,36 @@ TEST(SameCpu, LooksAgainAfterThoseThatWereGone) {
   EXPECT_EQ(done, allowed().size() >= 2);
 }
 
+TEST(Askers, AreFoundBelowTheServersPidNamespace) {
+  auto [ours, theirs] = sys::socket_pair(SOCK_STREAM).value();
+  auto child = sys::clone_process(CLONE_NEWUSER | CLONE_NEWPID);
+  ASSERT_TRUE(child) << describe(child.error());
+  if (child->pid == 0) {
+    ours.reset();
+    std::byte end;
+    static_cast<void>(sys::read(theirs, {&end, 1}));
+    _exit(0);
+  }
+  auto namespace_of = [](pid_t pid) {
+    return sys::open(("/proc/" + std::to_string(pid) + "/ns/pid").c_str(), O_RDONLY).value();
+  };
+  auto self = static_cast<uint32_t>(getpid());
+  bool told = Askers::in(namespace_of(getpid())).thread(self) == self;  // from Linux 6.11 on
+  Askers askers = Askers::in(namespace_of(child->pid));
+  EXPECT_TRUE(askers.known());
+  EXPECT_EQ(askers.thread(1), told ? static_cast<uint32_t>(child->pid) : 0);
+  EXPECT_EQ(askers.thread(2), 0u);
+  EXPECT_EQ(askers.thread(0), 0u);
+  ours.reset();
+  EXPECT_TRUE(sys::wait_pidfd(child->pidfd));
+}
+
+TEST(Askers, HaveTheServersNumbersWhereItMounted) {
+  EXPECT_EQ(Askers::here().thread(7), 7u);
+  EXPECT_FALSE(Askers().known());
+  EXPECT_EQ(Askers().thread(7), 0u);
+}
+
 TEST(SameCpu, OnlyOfAThreadThatThereIsSomethingIsTold) {
   EXPECT_EQ(cpu_of_thread(nobody), std::nullopt);
   EXPECT_NE(cpu_of_thread(static_cast<uint32_t>(gettid())), std::nullopt);
@@ -190,10 +226,11 @@ TEST(SameCpu, EndsWhileItFallsAsleep) {
   auto cpus = sys::cpus_allowed();
   ASSERT_TRUE(cpus);
   if (cpus->size() > 2) cpus->resize(2);
+  Askers askers;
   std::thread([&] {
     ASSERT_TRUE(sys::allow_cpus(*cpus));
     for (int i = 0; i < 5000; ++i) {
-      SameCpu same_cpu(false);
+      SameCpu same_cpu(askers);
       if (!same_cpu.possible()) continue;
       int64_t over = sys::now_monotonic_ns() + 100'000;
       same_cpu.keep_until(over, short_gap_ns, nobody);
@@ -207,7 +244,8 @@ TEST(SameCpu, IsNotPossibleWithOneCpu) {
   std::thread([] {
     int cpu = sys::current_cpu();
     ASSERT_TRUE(sys::allow_cpus({&cpu, 1}));
-    SameCpu same_cpu(true);
+    Askers askers = Askers::here();
+    SameCpu same_cpu(askers);
     EXPECT_FALSE(same_cpu.possible());
   }).join();
 }
