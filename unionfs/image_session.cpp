@@ -330,7 +330,8 @@ Result<> serve_image(Fd fuse_device, const ImageOptions& options) {
                                     .threads = options.threads,
                                     .counts = options.counts,
                                     .ledger = options.ledger,
-                                    .askers = askers});
+                                    .askers = askers,
+                                    .helper = &image.push_ahead->works()});
   image.push_ahead.reset();  // before the session goes
   return ended;
 }

@@ -46,16 +46,32 @@ int64_t content_of(const struct fuse_buf& request) {
 // reads without blocking then.
 class Reader {
  public:
-  Reader(struct fuse_session* session, const Fd& device, bool alone, const Askers& askers)
-      : session_(session), device_(device), same_cpu_(askers) {
-    if (alone) spare_cpu_.emplace();
+  Reader(struct fuse_session* session, const Loop& settings)
+      : session_(session),
+        device_(settings.device),
+        helper_(settings.helper),
+        same_cpu_(settings.askers) {
+    if (settings.threads == 1 && settings.ring == nullptr) spare_cpu_.emplace();
   }
 
   // Bytes of the next request; 0: it is unmounted; below: an errno value, negative.
   int receive(struct fuse_buf& request) {
     if (!spare_cpu_) return fuse_session_receive_buf(session_, &request);
-    if (same_cpu_.possible()) return receive_on_one_cpu(request);
+    if (same_cpu_.possible()) return receive_on_two_cpus(request);
     look(wait_.looks() && spare_cpu_->at(sys::now_monotonic_ns()));
+    return read_device(request);
+  }
+  void answered() {
+    if (!spare_cpu_) return;
+    answered_at_ = sys::now_monotonic_ns();
+    wait_.answered(answered_at_);
+  }
+
+ private:
+  // What who asks and who answers are to do with two CPUs.
+  enum class Sharing { as_it_comes, together, apart };
+
+  int read_device(struct fuse_buf& request) {
     for (;;) {
       int got = fuse_session_receive_buf(session_, &request);
       if (got != -EAGAIN) {
@@ -65,32 +81,34 @@ class Reader {
       if (!wait_.looks_on(sys::now_monotonic_ns())) sleep();
     }
   }
-  void answered() {
-    if (!spare_cpu_) return;
-    answered_at_ = sys::now_monotonic_ns();
-    wait_.answered(answered_at_);
-  }
-
- private:
-  int receive_on_one_cpu(struct fuse_buf& request) {
-    if (worth_it_) {
-      same_cpu_.keep_until(answered_at_ + BusyWait::window_ns, gap_, asker_);
+  int receive_on_two_cpus(struct fuse_buf& request) {
+    int64_t end = answered_at_ + BusyWait::window_ns;
+    if (sharing_ == Sharing::together) {
+      same_cpu_.keep_until(end, gap_, asker_);
+    } else if (sharing_ == Sharing::apart) {
+      same_cpu_.keep_apart_until(end, asker_);
     } else {
       same_cpu_.stop();
     }
-    int got = fuse_session_receive_buf(session_, &request);
+    look(sharing_ == Sharing::apart);
+    int got = read_device(request);
     if (got <= 0) return got;
     struct fuse_in_header header{};
     if (request.size >= sizeof header) std::memcpy(&header, request.mem, sizeof header);
     asker_ = header.pid;
     int64_t now = sys::now_monotonic_ns();
     gap_ = now - answered_at_;
-    wait_.received(now);
     content_ += (content_of(request) - content_) / 4;
-    // Now, as who asked sleeps until we answer, and is not among those that run.
-    worth_it_ =
-        wait_.looks() && content_ < much_content && spare_cpu_->at(now, same_cpu_.running());
+    sharing_ = share(now);
     return got;
+  }
+  Sharing share(int64_t now) {
+    bool helped = helper_ != nullptr && helper_->load(std::memory_order_relaxed);
+    if (!wait_.looks() || helped) return Sharing::as_it_comes;
+    // Now, as who asked sleeps until we answer and is not among those that run, unless he goes on.
+    bool apart = content_ >= much_content;
+    if (!spare_cpu_->at(now, same_cpu_.running() + (apart ? 1 : 0))) return Sharing::as_it_comes;
+    return apart ? Sharing::apart : Sharing::together;
   }
   void look(bool on) {
     if (on == looking_) return;
@@ -103,15 +121,16 @@ class Reader {
 
   struct fuse_session* session_;
   const Fd& device_;
+  const std::atomic<bool>* helper_;
   std::optional<SpareCpu> spare_cpu_;
   bool looking_ = false;
   BusyWait wait_;
   SameCpu same_cpu_;
   int64_t answered_at_ = 0;
-  int64_t content_ = 0;    // bytes, of a request of late, on average
-  int64_t gap_ = 0;        // ns from the last answer to the request after it
-  uint32_t asker_ = 0;     // who made that request
-  bool worth_it_ = false;  // to keep beside who asks
+  int64_t content_ = 0;  // bytes, of a request of late, on average
+  int64_t gap_ = 0;      // ns from the last answer to the request after it
+  uint32_t asker_ = 0;   // who made that request
+  Sharing sharing_ = Sharing::as_it_comes;
 };
 
 // What the session was opened with, for a server that came after that. The kernel takes no answer
@@ -143,11 +162,7 @@ constexpr size_t request_bytes_max = (1 << 20) + (64 << 10);  // a WRITE, and wh
 class Worker {
  public:
   Worker(struct fuse_session* session, const Loop& settings, unsigned thread)
-      : session_(session),
-        settings_(settings),
-        reader_(session, settings.device, settings.threads == 1 && settings.ring == nullptr,
-                settings.askers),
-        opened_(thread != 0) {
+      : session_(session), settings_(settings), reader_(session, settings), opened_(thread != 0) {
     current_request.thread = thread;
     if (settings.ledger == nullptr || !settings.ledger->resumed()) return;
     // libfuse takes a buffer that is there: no request of ours is longer.

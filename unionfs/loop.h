@@ -18,7 +18,10 @@ struct Loop {
   RequestCounts* counts = nullptr;
   Ledger* ledger = nullptr;  // of a server that may be killed
   const Askers& askers;      // as in Options
-  Ring* ring = nullptr;      // the session's: the device has what does not come by it
+  // Whether another thread works for who asks, so that he had better have a CPU to himself. Null:
+  // none ever does.
+  const std::atomic<bool>* helper = nullptr;
+  Ring* ring = nullptr;  // the session's: the device has what does not come by it
 };
 // Blocks until the session is unmounted or aborted. Every request read from the device is counted
 // before it is answered, those that libfuse answers by itself among them. A single thread keeps on

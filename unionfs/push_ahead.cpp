@@ -113,9 +113,11 @@ void PushAhead::asked(Ino ino) {
 }
 
 bool PushAhead::start() {
+  works_ = true;
   try {
     thread_ = std::thread([this] { run(); });
   } catch (const std::system_error&) {
+    works_ = false;
     refused_ = true;
   }
   return !refused_;
@@ -137,6 +139,7 @@ void PushAhead::run() {
       file = expected->next();
     }
     if (ended_) return;
+    works_.store(file != nullptr, std::memory_order_relaxed);
     if (file == nullptr) {
       wake_.wait(lock);
       continue;

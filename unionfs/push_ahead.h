@@ -78,6 +78,8 @@ class PushAhead {
 
   // A file was asked for, from its start. Thread-safe, and never waits for a push.
   void asked(Ino ino);
+  // Whether there is something to push. It is the caller's as long as this is.
+  const std::atomic<bool>& works() const { return works_; }
 
  private:
   static constexpr int reads_before = 16;  // a program that starts asks for as many
@@ -97,6 +99,7 @@ class PushAhead {
   std::atomic<uint64_t>* pushes_;
   std::vector<int> cpus_;  // that we may run on; serving threads may be bound to one
   std::atomic<int> reads_ = 0;
+  std::atomic<bool> works_ = false;
   std::mutex mutex_;  // guards all below
   std::condition_variable wake_;
   bool ended_ = false;

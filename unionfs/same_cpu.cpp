@@ -79,8 +79,25 @@ int SameCpu::next_side(int64_t gap, uint32_t asker) {
 }
 
 void SameCpu::keep_until(int64_t ns, int64_t gap, uint32_t asker) {
+  if (apart_) stop();
+  stay(next_side(gap, asker), ns);
+}
+
+void SameCpu::keep_apart_until(int64_t ns, uint32_t asker) {
+  bool looks = !apart_ || ++slow_ >= apart_max;
+  if (looks) {
+    slow_ = 0;
+    apart_ = true;
+    int here = place_.value_or(sys::current_cpu() == hold_.cpus()[0] ? 0 : 1);
+    auto theirs = asker == 0 ? std::nullopt : side_of(asker);
+    stay(theirs ? 1 - *theirs : here, ns);
+  } else if (place_) {
+    stay(*place_, ns);
+  }
+}
+
+void SameCpu::stay(int side, int64_t ns) {
   if (refused_) return;
-  int side = next_side(gap, asker);
   if (place_ != side) {
     place_ = side;
     refused_ = !sys::allow_cpus(hold_.cpus().subspan(static_cast<size_t>(side), 1));
@@ -90,6 +107,7 @@ void SameCpu::keep_until(int64_t ns, int64_t gap, uint32_t asker) {
 }
 
 void SameCpu::stop() {
+  apart_ = false;
   if (!place_) return;
   place_.reset();
   hold_.release();

@@ -51,6 +51,9 @@ class SameCpu {
   // CPU, the other one is kept busy until the monotonic clock says `ns`. `gap`: see Side. `asker`:
   // the thread that asked, by the kernel's number; 0: nobody.
   void keep_until(int64_t ns, int64_t gap, uint32_t asker);
+  // The same, but the calling thread stays on the CPU that who asks is not on, and that one's is
+  // kept busy, so that neither has to be woken: for those who work at the same time.
+  void keep_apart_until(int64_t ns, uint32_t asker);
   // The calling thread may run anywhere again.
   void stop();
   // How many threads of ours run beside the calling one.
@@ -60,13 +63,16 @@ class SameCpu {
   static constexpr int slow_max = 8;      // requests, before it is looked where who asks is
   static constexpr int misses_max = 8;    // looks in a row that tell nothing, before trials begin
   static constexpr int trials_max = 512;  // slow requests by trials, before it is looked again
+  static constexpr int apart_max = 64;    // requests, before it is looked where who asks is
 
   std::optional<int> side_of(uint32_t asker);
   int next_side(int64_t gap, uint32_t asker);
+  void stay(int side, int64_t ns);
 
   const Askers& askers_;
   HoldCpu hold_;
   std::optional<int> place_;  // of its cpus(): where the server is bound to
+  bool apart_ = false;        // and on which side of who asks that is
   int slow_ = 0;              // requests since the last look
   int misses_;                // looks since the last that told, misses_max at most
   Side side_;

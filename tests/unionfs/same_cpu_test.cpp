@@ -162,6 +162,28 @@ TEST(SameCpu, GoesWhereWhoAsksIs) {
   EXPECT_EQ(done, allowed().size() >= 2);
 }
 
+// And where it is not, when both work at the same time: it looks at once, then now and again.
+TEST(SameCpu, KeepsApartFromWhoAsks) {
+  bool done = on_two_cpus([](SameCpu& same_cpu, const std::vector<int>& cpus) {
+    for (int side : {0, 1, 0}) {
+      Asker asker(cpus[static_cast<size_t>(side)]);
+      std::vector<int> other{cpus[static_cast<size_t>(1 - side)]};
+      ask(same_cpu, 10, asker.number());
+      same_cpu.keep_apart_until(for_ever, asker.number());
+      EXPECT_EQ(allowed(), other);
+      EXPECT_EQ(same_cpu.running(), 1);
+      Asker moved(other[0]);
+      for (int i = 0; i < 100; ++i) same_cpu.keep_apart_until(for_ever, moved.number());
+      EXPECT_NE(allowed(), other);
+      same_cpu.keep_apart_until(for_ever, 0);  // whoever it is, the server is where it was
+      EXPECT_NE(allowed(), other);
+    }
+    same_cpu.stop();
+    EXPECT_EQ(allowed(), cpus);
+  });
+  EXPECT_EQ(done, allowed().size() >= 2);
+}
+
 // Threads that are gone by the time it looks are not the last ones that ask.
 TEST(SameCpu, LooksAgainAfterThoseThatWereGone) {
   bool done = on_two_cpus([](SameCpu& same_cpu, const std::vector<int>& cpus) {
