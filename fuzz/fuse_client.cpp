@@ -144,7 +144,7 @@ FuseReply FuseClient::ask(uint32_t opcode, uint64_t node, std::string_view body)
 
 void FuseClient::hold(const std::string& entry) {
   auto found = struct_at<fuse_entry_out>(entry);
-  if (found.nodeid == 0) return;  // there is nothing, or "." and ".." of a listing
+  if (found.nodeid == 0) return;  // there is nothing, or it is a listing's name and type alone
   CHECK((found.attr.mode & S_IFMT) != 0 && found.attr.ino != 0);
   if (found.nodeid != FUSE_ROOT_ID) ++held_[found.nodeid];
 }

@@ -7,11 +7,13 @@
 #include <array>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "base/sys_file.h"
+#include "unionfs/attribute_use.h"
 #include "unionfs/format.h"
 #include "unionfs/fuse_session.h"
 #include "unionfs/instances.h"
@@ -32,11 +34,11 @@ struct Image {
   Instances& instances;
   Ino last = no_ino;  // the highest number there is
   std::unique_ptr<PushAhead> push_ahead = nullptr;
+  std::mutex mutex = {};  // guards what follows
+  AttributeUse attribute_use = {};
 };
 
-const Image& image_of(fuse_req_t request) {
-  return *static_cast<const Image*>(fuse_req_userdata(request));
-}
+Image& image_of(fuse_req_t request) { return *static_cast<Image*>(fuse_req_userdata(request)); }
 
 // The inode a node id stands for; ESTALE is answered when there is none.
 Ino inode_of(fuse_req_t request, fuse_ino_t node) {
@@ -82,7 +84,7 @@ void op_init(void*, struct fuse_conn_info* connection) {
 void op_lookup(fuse_req_t request, fuse_ino_t node, const char* name) {
   Ino parent = inode_of(request, node);
   if (parent == no_ino) return;
-  const Image& image = image_of(request);
+  Image& image = image_of(request);
   const store::Tree& tree = image.options.tree;
   bool directory = image.lower->type(parent) == S_IFDIR;
   Ino ino = directory ? tree.lookup(parent, name) : no_ino;
@@ -90,6 +92,10 @@ void op_lookup(fuse_req_t request, fuse_ino_t node, const char* name) {
   entry.entry_timeout = for_ever_s;
   if (ino != no_ino) entry = entry_of(image, ino);
   if (ino > root_ino) entry.generation = image.instances.looked_up(ino);
+  if (ino != no_ino && image.lower->type(ino) != S_IFDIR) {
+    std::scoped_lock lock(image.mutex);
+    image.attribute_use.looked_up(parent);
+  }
   fuse_reply_entry(request, &entry);
 }
 
@@ -228,8 +234,13 @@ struct Listing {
     size_t room = buffer.size() - used;
     size_t needed = 0;
     if (full) {
-      struct fuse_entry_param entry = entry_of(image, ino);
-      bool counts = next > 2;  // the kernel does not come to know a directory by its dots
+      struct fuse_entry_param entry{};
+      entry.attr.st_ino = image.lower->number(ino);
+      entry.attr.st_mode = image.lower->type(ino);
+      bool known = all || entry.attr.st_mode == S_IFDIR;
+      if (known) entry = entry_of(image, ino);
+      // The kernel does not come to know a directory by its dots.
+      bool counts = known && next > 2;
       if (counts) entry.generation = image.instances.looked_up(ino);
       needed = fuse_add_direntry_plus(request, buffer.data() + used, room, name, &entry,
                                       static_cast<off_t>(next));
@@ -247,7 +258,8 @@ struct Listing {
   }
 
   fuse_req_t request;
-  bool full;
+  bool full;        // READDIRPLUS
+  bool all = true;  // with attributes, not directories alone
   std::span<char> buffer;
   size_t used = 0;
 };
@@ -266,6 +278,11 @@ void list(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset, bool a
   auto at = static_cast<uint64_t>(offset);
   const store::Tree& tree = image_of(request).options.tree;
   uint64_t count = tree.entry_count(directory);
+  if (attributes) {
+    std::scoped_lock lock(image_of(request).mutex);
+    AttributeUse& use = image_of(request).attribute_use;
+    listing.all = at == 0 ? use.begins(directory, count) : use.goes_on(directory);
+  }
   for (bool fits = true; fits && at < count + 2; ++at) {
     if (at < 2) {
       fits =

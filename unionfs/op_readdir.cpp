@@ -18,26 +18,34 @@ Result<> Union::readdir(uint64_t id, uint64_t cookie, bool attributes,
   std::scoped_lock lock(mutex_);
   Node* directory = TRY(find_directory(id));
   TRY(load(*directory));
+  uint32_t count = directory->lower == no_ino ? 0 : lower_->entry_count(directory->lower);
+  const UpperNames* upper = directory->more().names.get();
+  bool all = attributes;
+  if (attributes) {
+    size_t names = count + (upper == nullptr ? 0 : upper->names.size());
+    all = cookie == 0 ? attribute_use_.begins(id, names) : attribute_use_.goes_on(id);
+  }
+  auto bare = [&](uint32_t type) { return !all && !(attributes && type == S_IFDIR); };
   // False: `each` wants no more.
-  auto give = [&](std::string_view name, uint64_t at, Node* node) -> Result<bool> {
+  auto give_bare = [&](std::string_view name, uint64_t at, uint64_t number, uint32_t type) {
     Entry entry{.name = name, .cookie = at, .found = {}};
-    entry.found.attr.st_ino = nodes_.ino(*node);
-    entry.found.attr.st_mode = node->type;
-    if (attributes) entry.found = describe(*node, TRY(attr(*node)));
+    entry.found.attr.st_ino = number;
+    entry.found.attr.st_mode = type;
+    return each(entry);
+  };
+  auto give = [&](std::string_view name, uint64_t at, Node* node) -> Result<bool> {
+    if (bare(node->type)) return give_bare(name, at, nodes_.ino(*node), node->type);
+    Entry entry{.name = name, .cookie = at, .found = {}};
+    entry.found = describe(*node, TRY(attr(*node)));
     if (!each(entry)) return false;
-    if (attributes) nodes_.count(*node);
+    nodes_.count(*node);
     return true;
   };
   Node* parent = directory->has_name() ? nodes_.parent(*directory) : directory;
   for (auto [name, at, node] :
        {std::tuple{".", self_cookie, directory}, {"..", parent_cookie, parent}}) {
-    if (cookie >= at) continue;
-    Entry entry{.name = name, .cookie = at, .found = {}};
-    entry.found.attr.st_ino = nodes_.ino(*node);
-    entry.found.attr.st_mode = S_IFDIR;
-    if (!each(entry)) return {};
+    if (cookie < at && !give_bare(name, at, nodes_.ino(*node), S_IFDIR)) return {};
   }
-  uint32_t count = directory->lower == no_ino ? 0 : lower_->entry_count(directory->lower);
   if (cookie < upper_cookie_base) {
     uint64_t first = cookie > parent_cookie ? cookie - parent_cookie : 0;
     for (uint64_t i = first; i < count; ++i) {
@@ -49,6 +57,12 @@ Result<> Union::readdir(uint64_t id, uint64_t cookie, bool attributes,
       if (node == nullptr) {
         Shown shown{.in_upper = above != nullptr, .entry = index};
         shown.lower = TRY(lower_->entry_ino(directory->lower, index));
+        // Nothing of it is known, and nothing has to be.
+        uint32_t type = lower_->type(shown.lower);
+        if (above == nullptr && bare(type)) {
+          if (!give_bare(name, parent_cookie + i + 1, lower_->number(shown.lower), type)) return {};
+          continue;
+        }
         node = TRY(node_of(*directory, name, shown));
       }
       bool more = TRY(give(name, parent_cookie + i + 1, node));
@@ -56,7 +70,6 @@ Result<> Union::readdir(uint64_t id, uint64_t cookie, bool attributes,
     }
     cookie = upper_cookie_base;
   }
-  const UpperNames* upper = directory->more().names.get();
   if (upper == nullptr) return {};
   for (auto at = upper->order.upper_bound(cookie - upper_cookie_base); at != upper->order.end();
        ++at) {

@@ -317,6 +317,7 @@ Result<std::optional<Found>> Union::lookup(uint64_t parent, std::string_view nam
   Node* directory = TRY(find_directory(parent));
   Node* node = TRY(child(*directory, name));
   if (node == nullptr) return std::nullopt;
+  if (node->type != S_IFDIR) attribute_use_.looked_up(parent);
   return TRY(found(*node));
 }
 

@@ -21,6 +21,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "unionfs/attribute_use.h"
 #include "unionfs/doing.h"
 #include "unionfs/node.h"
 #include "unionfs/override_stat.h"
@@ -110,8 +111,10 @@ class Union {
   struct Entry {
     std::string_view name;
     uint64_t cookie;  // to go on after it
-    Found found;      // without `attributes`: only st_ino and st_mode's type
+    Found found;      // without attributes: no node, only st_ino and st_mode's type
   };
+  // `attributes`: of directories, and of all else when those of other listings were looked at, too
+  // (unionfs/attribute_use.h).
   Result<> readdir(uint64_t node, uint64_t cookie, bool attributes,
                    const std::function<bool(const Entry&)>& each);
 
@@ -263,6 +266,7 @@ class Union {
   // node id, after mutex_.
   std::array<std::mutex, 64> time_mutexes_;
   std::mutex mutex_;  // guards all below
+  AttributeUse attribute_use_;
   NodeTable nodes_;
   std::vector<std::pair<uint64_t, bool>>
       open_fds_;                   // node ids with a cached descriptor, oldest first; true: data

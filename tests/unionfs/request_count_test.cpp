@@ -163,13 +163,14 @@ class Tree {
 void plant_counted(const std::string& root, bool xattrs) {
   fs::create_directories(root + "/d");
   fs::create_directories(root + "/e/empty");
+  fs::create_directories(root + "/few");
   fs::create_directories(root + "/many");
   Tree tree(root);
   auto make = [&](const std::string& path, size_t bytes) {
     std::ofstream(root + path) << std::string(bytes, 'p');
   };
   for (int i = 0; i < many; ++i) make("/many/file" + std::to_string(i), 10);
-  for (const char* path : {"/d/a", "/d/b"}) make(path, 5000);
+  for (const char* path : {"/d/a", "/d/b", "/few/a", "/few/b"}) make(path, 5000);
   make("/large", 8 << 20);
   make("/first", 10);
   fs::create_symlink("d/a", root + "/link");
@@ -218,6 +219,16 @@ const Row reading[] = {
      "READLINK"},
     {"readlink, again", [](const Tree& t) { t.follow("/link"); },
      [](const Tree& t) { t.follow("/link"); }, "none", "none", "none"},
+    {"list 2 names and stat them, first", [](const Tree& t) { t.stat("/few"); },
+     [](const Tree& t) { t.list("/few", true); }, "GETATTR, LOOKUP x 2, READDIRPLUS x 2",
+     "LOOKUP x 2, READDIRPLUS x 2", "GETATTR, LOOKUP x 2, READDIRPLUS x 2"},
+    {"the same in the next directory",
+     [](const Tree& t) {
+       t.stat("/few");
+       t.list("/d", true);
+     },
+     [](const Tree& t) { t.list("/few", true); }, "GETATTR, READDIRPLUS x 2", "READDIRPLUS x 2",
+     "GETATTR, READDIRPLUS x 2"},
     {"list 1000 names, first", know, [](const Tree& t) { t.list("/many"); }, "READDIRPLUS x 2",
      "READDIRPLUS x 6", "READDIRPLUS x 2"},
     {"list 1000 names, again", [](const Tree& t) { t.list("/many"); },
