@@ -44,7 +44,8 @@ Result<bool> know_connection(const Fd& channel, unionfs::Ledger& ledger) {
   // Each byte says what the descriptor at its place is; the device, which tells that all are there,
   // comes last.
   for (size_t i = 0; i < std::min(note.fds.size(), note.data.size()); ++i)
-    ledger.hand(std::to_integer<size_t>(note.data[i]), std::move(note.fds[i]));
+    if (auto kind = std::to_integer<size_t>(note.data[i]); kind < unionfs::Ledger::handed_max)
+      ledger.hand(kind, std::move(note.fds[i]));
   return ledger.has(handed_device);
 }
 
@@ -117,6 +118,7 @@ Result<UnionServer> UnionServer::fork(const Served& served, const std::function<
 }
 
 Result<> UnionServer::serve(Connection connection) {
+  if (!connection.fuse_device) return fail(EBADF, "FUSE device");
   std::vector<std::byte> kinds;
   std::vector<int> fds;
   auto add = [&](size_t kind, const Fd& descriptor) {

@@ -5,35 +5,31 @@
 
 namespace lyr::unionfs {
 
-bool AttributeUse::is_bare(uint64_t directory) const {
-  return std::ranges::find(bare_, directory) != bare_.end();
+bool AttributeUse::begins(uint64_t directory, size_t names) {
+  bare_.reset(slot(directory));  // what its last listing was does not count any more
+  return pause_ > 0 || names > names_;
 }
 
-bool AttributeUse::begins(uint64_t directory, size_t names) {
-  // What this directory's last listing was does not count any more.
-  std::ranges::replace(bare_, directory, uint64_t{0});
-  if (pause_ > 0) {
-    --pause_;
-    return true;
+void AttributeUse::found_file(uint64_t directory, bool bare) {
+  if (!bare) {
+    pause_ = std::max(pause_ - 1, 0);
+    return;
   }
-  if (names > names_) return true;
-  bare_[next_] = directory;
-  next_ = (next_ + 1) % remembered;
-  if (++alone_ == convinced_after) {
-    alone_ = 0;
-    names_ = std::min(2 * names_, names_max);
-    patience_ = patience_min;
-  }
-  return false;
+  bare_.set(slot(directory));
+  ++alone_;
+  if (alone_ % grows_after == 0) names_ = std::min(2 * names_, names_max);
+  if (alone_ % forgives_after == 0) patience_ = patience_min;
 }
 
 void AttributeUse::looked_up(uint64_t directory) {
-  if (!is_bare(directory)) return;
-  bare_.fill(0);
+  if (!bare_[slot(directory)]) return;
+  bare_.reset(slot(directory));  // one directory tells once
   alone_ = 0;
   names_ = names_min;
-  pause_ = patience_;
-  patience_ = std::min(2 * patience_, patience_max);
+  // Who comes later to others of that time tells nothing new.
+  bool again = pause_ == 0;
+  if (again) patience_ = std::min(2 * patience_, patience_max);
+  pause_ = patience_ / 2;
 }
 
 }  // namespace lyr::unionfs

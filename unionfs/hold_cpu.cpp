@@ -3,13 +3,14 @@
 
 #include <limits>
 #include <system_error>
+#include <utility>
 
 #include "base/sys_event.h"
 #include "base/sys_process.h"
 
 namespace lyr::unionfs {
 
-HoldCpu::HoldCpu() {
+HoldCpu::HoldCpu(Errand errand) : errand_(std::move(errand)) {
   auto cpus = sys::cpus_allowed();
   if (cpus) cpus_ = std::move(*cpus);
 }
@@ -49,11 +50,23 @@ bool HoldCpu::start() {
   return !refused_;
 }
 
+std::optional<int> HoldCpu::back() {
+  int64_t result = result_.exchange(nothing);
+  return result == nothing ? std::nullopt : std::optional(static_cast<int>(result));
+}
+
+void HoldCpu::do_errand() {
+  if (about_.load(std::memory_order_relaxed) == 0) return;
+  uint32_t about = about_.exchange(0);
+  if (errand_) result_.store(errand_(about));
+}
+
 void HoldCpu::run() {
   sys::name_thread("lyr-hold-cpu");
   static_cast<void>(sys::stand_back());  // else it is in the way until the next look at the load
   while (!ended_) {
     while (!ended_ && sys::now_monotonic_ns() < until_.load(std::memory_order_relaxed)) {
+      do_errand();
       std::this_thread::yield();
     }
     asleep_.store(true);

@@ -6,6 +6,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <limits>
+#include <optional>
 #include <span>
 #include <thread>
 #include <vector>
@@ -15,7 +18,10 @@ namespace lyr::unionfs {
 // A thread of low priority, which is there from the first keep() on. Calls take turns.
 class HoldCpu {
  public:
-  HoldCpu();
+  // What the thread can do meanwhile, for a caller who must not wait for it: a number for a number
+  // that is not 0.
+  using Errand = std::function<int(uint32_t)>;
+  explicit HoldCpu(Errand errand = {});
   HoldCpu(const HoldCpu&) = delete;
   HoldCpu& operator=(const HoldCpu&) = delete;
   ~HoldCpu();
@@ -27,17 +33,27 @@ class HoldCpu {
   // it cannot be had, and there is no point in asking again.
   bool keep(int side, int64_t ns);
   void release() { until_.store(0); }
+  // Has the errand done about a number, when the thread comes to it; one at a time, the last one
+  // counts. What it came to is told once.
+  void send(uint32_t about) { about_.store(about); }
+  std::optional<int> back();
   // How many threads of ours run for that.
   int running() const { return asleep_.load(std::memory_order_relaxed) ? 0 : 1; }
 
  private:
+  static constexpr int64_t nothing = std::numeric_limits<int64_t>::min();
+
   bool move(int side);
   bool start();
   void run();
+  void do_errand();
 
   std::vector<int> cpus_;  // that we may run on
   int side_ = -1;          // of cpus_: where the thread is bound to
   bool refused_ = false;
+  Errand errand_;
+  std::atomic<uint32_t> about_ = 0;        // 0: there is none to do
+  std::atomic<int64_t> result_ = nothing;  // of the last one
   std::atomic<int64_t> until_ = 0;
   std::atomic<bool> asleep_ = true;
   std::atomic<bool> ended_ = false;

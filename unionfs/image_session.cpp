@@ -36,6 +36,12 @@ struct Image {
   std::unique_ptr<PushAhead> push_ahead = nullptr;
   std::mutex mutex = {};  // guards what follows
   AttributeUse attribute_use = {};
+
+  template <typename Act>
+  void use(const Act& act) {
+    std::scoped_lock lock(mutex);
+    act(attribute_use);
+  }
 };
 
 Image& image_of(fuse_req_t request) { return *static_cast<Image*>(fuse_req_userdata(request)); }
@@ -92,10 +98,8 @@ void op_lookup(fuse_req_t request, fuse_ino_t node, const char* name) {
   entry.entry_timeout = for_ever_s;
   if (ino != no_ino) entry = entry_of(image, ino);
   if (ino > root_ino) entry.generation = image.instances.looked_up(ino);
-  if (ino != no_ino && image.lower->type(ino) != S_IFDIR) {
-    std::scoped_lock lock(image.mutex);
-    image.attribute_use.looked_up(parent);
-  }
+  if (ino != no_ino && image.lower->type(ino) != S_IFDIR)
+    image.use([&](AttributeUse& use) { use.looked_up(parent); });
   fuse_reply_entry(request, &entry);
 }
 
@@ -237,7 +241,10 @@ struct Listing {
       struct fuse_entry_param entry{};
       entry.attr.st_ino = image.lower->number(ino);
       entry.attr.st_mode = image.lower->type(ino);
-      bool known = all || entry.attr.st_mode == S_IFDIR;
+      bool file = entry.attr.st_mode != S_IFDIR;
+      if (file && !told) image_of(request).use([&](auto& use) { use.found_file(directory, !all); });
+      told = told || file;
+      bool known = all || !file;
       if (known) entry = entry_of(image, ino);
       // The kernel does not come to know a directory by its dots.
       bool counts = known && next > 2;
@@ -258,8 +265,10 @@ struct Listing {
   }
 
   fuse_req_t request;
-  bool full;        // READDIRPLUS
-  bool all = true;  // with attributes, not directories alone
+  bool full;  // READDIRPLUS
+  Ino directory = no_ino;
+  bool all = true;   // with attributes, not directories alone
+  bool told = true;  // AttributeUse was of the first file
   std::span<char> buffer;
   size_t used = 0;
 };
@@ -279,9 +288,11 @@ void list(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset, bool a
   const store::Tree& tree = image_of(request).options.tree;
   uint64_t count = tree.entry_count(directory);
   if (attributes) {
-    std::scoped_lock lock(image_of(request).mutex);
-    AttributeUse& use = image_of(request).attribute_use;
-    listing.all = at == 0 ? use.begins(directory, count) : use.goes_on(directory);
+    listing.directory = directory;
+    listing.told = at != 0;
+    image_of(request).use([&](AttributeUse& use) {
+      listing.all = at == 0 ? use.begins(directory, count) : use.goes_on(directory);
+    });
   }
   for (bool fits = true; fits && at < count + 2; ++at) {
     if (at < 2) {

@@ -29,7 +29,8 @@ namespace {
 // Where requests are about this many bytes of content, on average, who asks and who answers had
 // better have a CPU each: the kernel reads ahead, by READs of 128 KiB, and writes behind. What
 // answers take is no measure of that: it is more where the other CPU has to be woken, too.
-constexpr int64_t much_content = 64 << 10;
+constexpr int64_t much_content = 80 << 10;
+constexpr int64_t little_content = 24 << 10;  // until then it stays so: each change costs 20 us
 
 int64_t content_of(const struct fuse_buf& request) {
   struct fuse_in_header header{};
@@ -106,7 +107,8 @@ class Reader {
     bool helped = helper_ != nullptr && helper_->load(std::memory_order_relaxed);
     if (!wait_.looks() || helped) return Sharing::as_it_comes;
     // Now, as who asked sleeps until we answer and is not among those that run, unless he goes on.
-    bool apart = content_ >= much_content;
+    // What is asked for beside the content is no change.
+    bool apart = content_ >= (sharing_ == Sharing::apart ? little_content : much_content);
     if (!spare_cpu_->at(now, same_cpu_.running() + (apart ? 1 : 0))) return Sharing::as_it_comes;
     return apart ? Sharing::apart : Sharing::together;
   }

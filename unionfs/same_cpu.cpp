@@ -56,60 +56,73 @@ std::optional<int> cpu_of_thread(uint32_t thread) {
   return parsed.ec == std::errc() ? std::optional(cpu) : std::nullopt;
 }
 
-std::optional<int> SameCpu::side_of(uint32_t asker) {
-  uint32_t thread = askers_.thread(asker);
-  auto cpu = thread == 0 ? std::nullopt : cpu_of_thread(thread);
-  misses_ = cpu ? 0 : std::min(misses_ + 1, misses_max);
+SameCpu::SameCpu(const Askers& askers)
+    : hold_([&askers](uint32_t asker) {
+        uint32_t thread = askers.thread(asker);
+        return thread == 0 ? -1 : cpu_of_thread(thread).value_or(-1);
+      }),
+      misses_(askers.known() ? 0 : misses_max) {}
+
+// The side of who asks, when a look has told just now.
+std::optional<int> SameCpu::theirs() {
+  auto cpu = hold_.back();
   if (!cpu) return std::nullopt;
+  misses_ = *cpu >= 0 ? 0 : std::min(misses_ + 1, misses_max);
   auto found = std::ranges::find(hold_.cpus(), *cpu);
   if (found == hold_.cpus().end()) return std::nullopt;
   return static_cast<int>(found - hold_.cpus().begin());
 }
 
 int SameCpu::next_side(int64_t gap, uint32_t asker) {
-  if (!place_) return sys::current_cpu() == hold_.cpus()[0] ? 0 : 1;
   bool tries = misses_ == misses_max;
-  if (gap >= Side::quick_ns) ++slow_;
-  if (slow_ < (tries ? trials_max : slow_max)) {
-    if (!tries) return *place_;
-    return side_.changes(gap) ? 1 - *place_ : *place_;
+  if (gap >= Side::quick_ns) ++requests_;
+  if (requests_ >= (tries ? trials_max : slow_max)) {
+    requests_ = 0;
+    hold_.send(asker);
   }
-  slow_ = 0;
-  return side_of(asker).value_or(*place_);
+  if (auto side = theirs()) return *side;
+  return tries && side_.changes(gap) ? 1 - place_ : place_;
 }
 
 void SameCpu::keep_until(int64_t ns, int64_t gap, uint32_t asker) {
-  if (apart_) stop();
-  stay(next_side(gap, asker), ns);
+  if (way_ == Way::together) return stay(next_side(gap, asker), ns);
+  int side = sys::current_cpu() == hold_.cpus()[0] ? 0 : 1;
+  if (way_ == Way::apart) side = 1 - place_;
+  way_ = Way::together;
+  requests_ = 0;
+  stay(side, ns);
 }
 
 void SameCpu::keep_apart_until(int64_t ns, uint32_t asker) {
-  bool looks = !apart_ || ++slow_ >= apart_max;
-  if (looks) {
-    slow_ = 0;
-    apart_ = true;
-    int here = place_.value_or(sys::current_cpu() == hold_.cpus()[0] ? 0 : 1);
-    auto theirs = asker == 0 ? std::nullopt : side_of(asker);
-    stay(theirs ? 1 - *theirs : here, ns);
-  } else if (place_) {
-    stay(*place_, ns);
+  bool begins = way_ != Way::apart;
+  int side = sys::current_cpu() == hold_.cpus()[0] ? 0 : 1;
+  if (way_ == Way::together) side = 1 - place_;
+  if (way_ == Way::apart) side = place_;
+  way_ = Way::apart;
+  // WRITEs are nobody's.
+  if (asker != 0 && (begins || ++requests_ >= apart_max)) {
+    requests_ = 0;
+    hold_.send(asker);
   }
+  if (auto found = theirs()) side = 1 - *found;
+  stay(side, ns);
 }
 
 void SameCpu::stay(int side, int64_t ns) {
   if (refused_) return;
-  if (place_ != side) {
-    place_ = side;
+  if (bound_ != side) {
+    bound_ = side;
     refused_ = !sys::allow_cpus(hold_.cpus().subspan(static_cast<size_t>(side), 1));
   }
+  place_ = side;
   refused_ = refused_ || !hold_.keep(1 - side, ns);
   if (refused_) stop();
 }
 
 void SameCpu::stop() {
-  apart_ = false;
-  if (!place_) return;
-  place_.reset();
+  way_ = Way::free;
+  if (!bound_) return;
+  bound_.reset();
   hold_.release();
   static_cast<void>(sys::allow_cpus(hold_.cpus()));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps who asks and who answers on one CPU, where they only take turns: see unionfs/hold_cpu.h.
+// Keeps who asks and who answers on one CPU, where they only take turns, or on one each, where they
+// work at the same time: see unionfs/hold_cpu.h.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,10 @@
 namespace lyr::unionfs {
 
 // The CPU that a thread last ran on, as /proc tells. Nothing: there is no such thread, or it may
-// not be seen.
+// not be seen. Not for a thread that must answer requests: the kernel has the reader let go of who
+// is looked at, and so, when that one is just ending, of all that he has mapped. A file of ours
+// among that is written back first, for which the reader would wait for himself (Linux,
+// fs/proc/array.c, do_task_stat; fs/fuse/file.c, fuse_release).
 std::optional<int> cpu_of_thread(uint32_t thread);
 
 // Which of two CPUs the server is on, where /proc does not tell: where requests come quickly is who
@@ -42,14 +46,14 @@ class Side {
 class SameCpu {
  public:
   // `askers`: whom keep_until() will be told of; outlives this.
-  explicit SameCpu(const Askers& askers)
-      : askers_(askers), misses_(askers.known() ? 0 : misses_max) {}
+  explicit SameCpu(const Askers& askers);
 
   // Whether there are two CPUs to choose from.
   bool possible() const { return hold_.cpus().size() == 2; }
   // To be called after each answer, for as long as it is worth it: the calling thread stays on a
   // CPU, the other one is kept busy until the monotonic clock says `ns`. `gap`: see Side. `asker`:
-  // the thread that asked, by the kernel's number; 0: nobody.
+  // the thread that asked, by the kernel's number; 0: nobody. Where he is, is looked up by another
+  // thread, and counts some calls later.
   void keep_until(int64_t ns, int64_t gap, uint32_t asker);
   // The same, but the calling thread stays on the CPU that who asks is not on, and that one's is
   // kept busy, so that neither has to be woken: for those who work at the same time.
@@ -60,21 +64,22 @@ class SameCpu {
   int running() const { return hold_.running(); }
 
  private:
-  static constexpr int slow_max = 8;      // requests, before it is looked where who asks is
+  enum class Way { free, together, apart };
+  static constexpr int slow_max = 8;      // slow requests, before it is looked where who asks is
   static constexpr int misses_max = 8;    // looks in a row that tell nothing, before trials begin
   static constexpr int trials_max = 512;  // slow requests by trials, before it is looked again
   static constexpr int apart_max = 64;    // requests, before it is looked where who asks is
 
-  std::optional<int> side_of(uint32_t asker);
+  std::optional<int> theirs();
   int next_side(int64_t gap, uint32_t asker);
   void stay(int side, int64_t ns);
 
-  const Askers& askers_;
   HoldCpu hold_;
-  std::optional<int> place_;  // of its cpus(): where the server is bound to
-  bool apart_ = false;        // and on which side of who asks that is
-  int slow_ = 0;              // requests since the last look
-  int misses_;                // looks since the last that told, misses_max at most
+  Way way_ = Way::free;
+  int place_ = 0;             // of its cpus(): where the server is, unless it is free
+  std::optional<int> bound_;  // the same, where the kernel was told
+  int requests_ = 0;  // since the last look, or since this way began; slow ones when together
+  int misses_;        // looks since the last that told, misses_max at most
   Side side_;
   bool refused_ = false;  // by the kernel: there is no point in asking again
 };

@@ -106,14 +106,14 @@ class Union {
   Result<> set_xattr(uint64_t node, const std::string& name, std::string_view value, int flags);
   Result<> remove_xattr(uint64_t node, const std::string& name);
 
-  // Calls `each` for the entries after `cookie` until it returns false. With `attributes` every
-  // entry but "." and ".." counts as looked up when `each` took it.
   struct Entry {
     std::string_view name;
     uint64_t cookie;  // to go on after it
     Found found;      // without attributes: no node, only st_ino and st_mode's type
   };
-  // `attributes`: of directories, and of all else when those of other listings were looked at, too
+  // Calls `each` for the entries after `cookie` until it returns false. With `attributes` those
+  // with a node count as looked up when `each` took them: all but "." and "..", and but the files
+  // that nothing is known of, where those of other listings were not looked at
   // (unionfs/attribute_use.h).
   Result<> readdir(uint64_t node, uint64_t cookie, bool attributes,
                    const std::function<bool(const Entry&)>& each);

@@ -141,5 +141,33 @@ TEST_F(KnownNodes, TakeFewBytesAndGiveThemBack) {
   EXPECT_EQ(shown->known(), 1U);
 }
 
+// Names of the upper, which are looked at to be listed, whether the kernel is told of them or not.
+TEST_F(KnownNodes, OfTheUpperAreForgottenToo) {
+  store::Tree tree = many_files();
+  auto shown = open_on(tree, nullptr);
+  Told told;
+  Caller caller{};
+  uint64_t own = must(shown->mkdir(root_id, "own", 0755, caller)).node;
+  told.push_back(own);
+  for (int i = 0; i < 10; ++i)
+    told.push_back(must(shown->mknod(own, std::to_string(i), S_IFREG | 0644, 0, caller)).node);
+  ASSERT_EQ(shown->known(), 12U);
+  for (bool attributes : {true, false, true}) {
+    forget_all(*shown, told);
+    EXPECT_EQ(shown->known(), 1U);
+    own = must(shown->lookup(root_id, "own"))->node;
+    told.push_back(own);
+    int names = 0;
+    must(shown->readdir(own, 0, attributes, [&](const Union::Entry& entry) {
+      ++names;
+      if (entry.found.node != 0) told.push_back(entry.found.node);
+      return true;
+    }));
+    EXPECT_EQ(names, 12);
+  }
+  forget_all(*shown, told);
+  EXPECT_EQ(shown->known(), 1U);
+}
+
 }  // namespace
 }  // namespace lyr::unionfs
