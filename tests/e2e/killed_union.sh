@@ -5,6 +5,7 @@
 load busybox
 lines() { lyr exec $1 sh -c 'cat /log | wc -l'; }
 grown() { [ "$(lines $1)" -gt "$2" ]; }
+gone() { ! pgrep -x "$1"; }  # a process that is killed closes its files before it is gone
 modes="fuse auto"
 [ "$LYR_MODE" != root ] || modes+=" passthrough"
 for mode in $modes; do
@@ -26,7 +27,7 @@ for mode in $modes; do
   kill -9 "$(pgrep -x lyr-keeper)"
   wait_for eval '! is_status $mode running'
   has "$(inspect $mode '{{.State.Error}}')" "file system server ended"
-  ! pgrep -x lyr-union || fail "a server without its keeper"
+  wait_for gone lyr-union
   lyr start $mode >/dev/null
   wait_for grown $mode "$before"
   touch_last $mode /stop
@@ -43,5 +44,5 @@ if [ -e /sys/module/fuse/parameters/enable_uring ]; then
   kill -9 "$(pgrep -x lyr-union)"
   wait_for eval '! is_status io_uring running'
   has "$(inspect io_uring '{{.State.Error}}')" "none can follow it"
-  ! pgrep -x lyr-keeper || fail "a keeper without a server"
+  wait_for gone lyr-keeper
 fi

@@ -224,6 +224,20 @@ TEST(HoldCpu, DoesAnErrandOfWhoDoesNotWait) {
   }
 }
 
+// Else who serves could come to wait for himself, see cpu_of_thread().
+TEST(HoldCpu, DoesItOnAThreadOfItsOwn) {
+  HoldCpu hold([](uint32_t) { return static_cast<int>(gettid()); });
+  if (!hold.possible()) return;
+  hold.send(1);
+  std::optional<int> thread;
+  while (!thread) {
+    ASSERT_TRUE(hold.keep(0, for_ever));
+    thread = hold.back();
+    std::this_thread::yield();
+  }
+  EXPECT_NE(*thread, gettid());
+}
+
 TEST(Askers, AreFoundBelowTheServersPidNamespace) {
   auto [ours, theirs] = sys::socket_pair(SOCK_STREAM).value();
   auto child = sys::clone_process(CLONE_NEWUSER | CLONE_NEWPID);
