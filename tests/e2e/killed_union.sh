@@ -5,6 +5,7 @@
 load busybox
 lines() { lyr exec $1 sh -c 'cat /log | wc -l'; }
 grown() { [ "$(lines $1)" -gt "$2" ]; }
+kill_server() { kill -9 "$(pgrep -x -r R,S,D lyr-union)"; }
 gone() { ! pgrep -x "$1"; }  # a process that is killed closes its files before it is gone
 modes="fuse auto"
 [ "$LYR_MODE" != root ] || modes+=" passthrough"
@@ -20,7 +21,7 @@ for mode in $modes; do
     done' >/dev/null
   for i in 1 2 3 4 5 6 7 8 9 10; do
     wait_for grown $mode $((i * 3))
-    kill -9 "$(pgrep -x lyr-union)"
+    wait_for kill_server  # the next one may be on its way
   done
   before=$(lines $mode)
   wait_for grown $mode "$before"
