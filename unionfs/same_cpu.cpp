@@ -78,6 +78,7 @@ int SameCpu::next_side(int64_t gap, uint32_t asker) {
   if (gap >= Side::quick_ns) ++requests_;
   if (requests_ >= (tries ? trials_max : slow_max)) {
     requests_ = 0;
+    if (asker == 0) misses_ = std::min(misses_ + 1, misses_max);
     hold_.send(asker);
   }
   if (auto side = theirs()) return *side;

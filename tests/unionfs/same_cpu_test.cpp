@@ -118,6 +118,18 @@ TEST(SameCpu, ChangesTheCpuWhenRequestsComeSlowly) {
   EXPECT_EQ(done, allowed().size() >= 2);
 }
 
+// Who asks from outside the pid namespace of who mounted has no number.
+TEST(SameCpu, TriesBothCpusForThoseWhoHaveNoNumber) {
+  bool done = on_two_cpus([](SameCpu& same_cpu, const std::vector<int>&) {
+    same_cpu.keep_until(for_ever, short_gap_ns, 0);
+    std::vector<int> first = allowed();
+    for (int i = 0; i < 200 && allowed() == first; ++i)
+      same_cpu.keep_until(for_ever, long_gap_ns, 0);
+    EXPECT_NE(allowed(), first);
+  });
+  EXPECT_EQ(done, allowed().size() >= 2);
+}
+
 // A thread that sleeps on a CPU.
 class Asker {
  public:
