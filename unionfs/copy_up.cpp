@@ -5,15 +5,11 @@
 #include <algorithm>
 
 #include "base/sys_file.h"
+#include "unionfs/copy_ahead.h"
 #include "unionfs/copy_file.h"
 #include "unionfs/union.h"
 
 namespace lyr::unionfs {
-namespace {
-
-constexpr size_t copy_bytes = 1 << 20;
-
-}  // namespace
 
 Result<> Union::copy_attributes(Ino ino, const char* name) {
   struct stat attr = lower_->status(ino);
@@ -58,17 +54,14 @@ Result<> Union::copy_content(Node& node, const Fd& to) {
     return durable_ ? sys::fdatasync(to) : Result<>();
   }
   if (lower_->clone_into(node.lower, to)) return durable_ ? sys::fdatasync(to) : Result<>();
-  std::vector<std::byte> buffer(std::min<uint64_t>(copy_bytes, size));
+  CopyAhead copy{
+      .read = [&](uint64_t offset,
+                  std::span<std::byte> data) { return lower_->read(node.lower, offset, data); },
+      .cpus = cpus_};
   for (uint64_t at = lower_->next_data(node.lower, 0); at < size;) {
     uint64_t end = std::min(lower_->next_hole(node.lower, at), size);
-    while (at < end) {
-      auto piece = std::span(buffer).first(std::min<uint64_t>(buffer.size(), end - at));
-      size_t got = TRY(lower_->read(node.lower, at, piece));
-      if (got == 0) return fail(EIO, "copy-up");
-      TRY(sys::pwrite_all(to, piece.first(got), at));
-      at += got;
-    }
-    at = lower_->next_data(node.lower, at);
+    TRY(copy_ahead(copy, at, end, to));
+    at = lower_->next_data(node.lower, end);
   }
   TRY(sys::truncate(to, size));
   if (!durable_) return {};  // blocks can be shared once they are on disk: too long to wait

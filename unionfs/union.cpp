@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/sys_file.h"
+#include "base/sys_process.h"
 #include "unionfs/layer.h"
 
 namespace lyr::unionfs {
@@ -61,6 +62,8 @@ Result<std::unique_ptr<Union>> Union::open(Options options) {
   std::unique_ptr<Union> made(new Union(std::move(options.lower), std::move(upper), options));
   Fd fds = TRY(sys::open("/proc/self/fd", O_PATH | O_DIRECTORY));
   made->proc_fds_ = std::make_shared<const Fd>(std::move(fds));
+  auto cpus = sys::cpus_allowed();
+  if (cpus) made->cpus_ = std::move(*cpus);
   TRY(made->open_root(options.dress_root));
   if (options.ledger != nullptr) made->nodes_.keep(*options.ledger);
   if (resumes) TRY(made->resume());

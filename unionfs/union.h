@@ -260,8 +260,9 @@ class Union {
   bool whiteout_files_;
   bool static_links_;
   Ids ids_;
-  Ledger* ledger_;     // null: there will be no successor
-  SharedFd proc_fds_;  // /proc/self/fd
+  Ledger* ledger_;         // null: there will be no successor
+  SharedFd proc_fds_;      // /proc/self/fd
+  std::vector<int> cpus_;  // that the process may run on
   // Writes that keep a file's time or take bits of its mode, and changes of these, take turns; by
   // node id, after mutex_.
   std::array<std::mutex, 64> time_mutexes_;
