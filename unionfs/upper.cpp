@@ -46,10 +46,20 @@ Temporary::~Temporary() {
 
 Temporary Upper::temporary() { return {work_, "t" + std::to_string(++temporaries_)}; }
 
+// A link costs less than an inode of its own (ext4 looks for one among all that were freed in the
+// last seconds): there is one for as many as the file system allows.
+Result<> Upper::make_whiteout_device(const Fd& directory, const char* name) {
+  if (!whiteout_.empty() && sys::link_at(*work_, whiteout_.c_str(), directory, name)) return {};
+  TRY(sys::mknod_at(directory, name, S_IFCHR, 0));
+  std::string kept = "w" + std::to_string(++temporaries_);
+  if (sys::link_at(directory, name, *work_, kept.c_str())) whiteout_ = std::move(kept);
+  return {};
+}
+
 Result<Temporary> Upper::make_whiteout() {
   Temporary made = temporary();
   if (format_.device_whiteouts) {
-    TRY(sys::mknod_at(*work_, made.name(), S_IFCHR, 0));
+    TRY(make_whiteout_device(*work_, made.name()));
     return made;
   }
   Fd file = TRY(sys::open_at(*work_, made.name(), O_CREAT | O_EXCL | O_WRONLY, 0600));
@@ -57,14 +67,9 @@ Result<Temporary> Upper::make_whiteout() {
   return made;
 }
 
-// A link costs less than an inode of its own: there is one for as many as the file system allows.
 Result<> Upper::whiteout_absent(const Fd& directory, const char* name) {
-  if (!format_.device_whiteouts) return whiteout_over(directory, name);
-  if (!whiteout_.empty() && sys::link_at(*work_, whiteout_.c_str(), directory, name)) return {};
-  TRY(sys::mknod_at(directory, name, S_IFCHR, 0));
-  std::string kept = "w" + std::to_string(++temporaries_);
-  if (sys::link_at(directory, name, *work_, kept.c_str())) whiteout_ = std::move(kept);
-  return {};
+  return format_.device_whiteouts ? make_whiteout_device(directory, name)
+                                  : whiteout_over(directory, name);
 }
 
 Result<> Upper::whiteout_over(const Fd& directory, const char* name) {

@@ -71,6 +71,8 @@ class Upper {
   Result<> note_number(const Fd& object, uint64_t number);
 
  private:
+  Result<> make_whiteout_device(const Fd& directory, const char* name);
+
   Upper(SharedFd root, SharedFd work) : root_(std::move(root)), work_(std::move(work)) {}
   SharedFd root_;
   SharedFd work_;
