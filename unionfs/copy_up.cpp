@@ -11,20 +11,23 @@
 
 namespace lyr::unionfs {
 
-Result<> Union::copy_attributes(Ino ino, const char* name) {
+Result<> Union::copy_attributes(Ino ino, const char* name, Fd object) {
   struct stat attr = lower_->status(ino);
   const Fd& work = *upper_.work();
   bool symlink = S_ISLNK(attr.st_mode);
+  bool open = object.valid();
   if (ownership_ == Ownership::real) {
-    auto owned = sys::chown_at(work, name, attr.st_uid, attr.st_gid);
+    auto owned = open ? sys::chown(object, attr.st_uid, attr.st_gid)
+                      : sys::chown_at(work, name, attr.st_uid, attr.st_gid);
     // Where every owner is shown as one, it matters little which it is.
     if (!owned && !ids_.squashed()) return owned;
   }
-  Fd object = TRY(sys::open_at(work, name, O_PATH | O_NOFOLLOW));
+  if (!open) object = TRY(sys::open_at(work, name, O_PATH | O_NOFOLLOW));
   if (ownership_ == Ownership::overridden) {
     TRY(override_new(work, name, object, attr));
   } else if (!symlink) {
-    TRY(sys::chmod_at(work, name, attr.st_mode & 07777));  // after chown, which takes suid away
+    mode_t mode = attr.st_mode & 07777;  // after chown, which takes suid away
+    TRY(open ? sys::chmod(object, mode) : sys::chmod_at(work, name, mode));
   }
   if (!symlink) {
     auto names = TRY(lower_->xattr_names(ino));
@@ -43,7 +46,7 @@ Result<> Union::copy_attributes(Ino ino, const char* name) {
     }
   }
   struct timespec times[2] = {attr.st_mtim, attr.st_mtim};
-  return sys::utimens_at(work, name, times);
+  return open ? sys::utimens(object, times) : sys::utimens_at(work, name, times);
 }
 
 Result<> Union::copy_content(Node& node, const Fd& to) {
@@ -58,12 +61,13 @@ Result<> Union::copy_content(Node& node, const Fd& to) {
       .read = [&](uint64_t offset,
                   std::span<std::byte> data) { return lower_->read(node.lower, offset, data); },
       .cpus = cpus_};
+  uint64_t copied = 0;
   for (uint64_t at = lower_->next_data(node.lower, 0); at < size;) {
-    uint64_t end = std::min(lower_->next_hole(node.lower, at), size);
-    TRY(copy_ahead(copy, at, end, to));
-    at = lower_->next_data(node.lower, end);
+    copied = std::min(lower_->next_hole(node.lower, at), size);
+    TRY(copy_ahead(copy, at, copied, to));
+    at = lower_->next_data(node.lower, copied);
   }
-  TRY(sys::truncate(to, size));
+  if (copied < size) TRY(sys::truncate(to, size));  // it ends in a hole
   if (!durable_) return {};  // blocks can be shared once they are on disk: too long to wait
   // First: what that brings to the disk, fdatasync need not.
   lower_->keep_copy(node.lower, to);
@@ -75,12 +79,12 @@ Result<Temporary> Union::build_copy(Node& node, bool with_content) {
   struct stat attr = lower_->status(node.lower);
   Temporary made = upper_.temporary();
   const Fd& work = *upper_.work();
+  Fd file;
   switch (attr.st_mode & S_IFMT) {
-    case S_IFREG: {
-      Fd file = TRY(sys::open_at(work, made.name(), O_RDWR | O_CREAT | O_EXCL, 0600));
+    case S_IFREG:
+      file = TRY(sys::open_at(work, made.name(), O_RDWR | O_CREAT | O_EXCL, 0600));
       if (with_content) TRY(copy_content(node, file));
       break;
-    }
     case S_IFDIR:
       TRY(sys::mkdir_at(work, made.name(), 0700));
       break;
@@ -92,7 +96,7 @@ Result<Temporary> Union::build_copy(Node& node, bool with_content) {
     default:
       TRY(sys::mknod_at(work, made.name(), attr.st_mode & S_IFMT, attr.st_rdev));
   }
-  TRY(copy_attributes(node.lower, made.name()));
+  TRY(copy_attributes(node.lower, made.name(), std::move(file)));
   return made;
 }
 

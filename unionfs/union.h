@@ -187,7 +187,8 @@ class Union {
   Result<Temporary> build_copy(Node& node, bool with_content);
   Result<> place_copy(Node& node, Temporary copy, const std::vector<Link>& names);
   Result<> copy_content(Node& node, const Fd& to);
-  Result<> copy_attributes(Ino ino, const char* name);
+  // `object`: a new file of that name, open; none: it is not open, or something else.
+  Result<> copy_attributes(Ino ino, const char* name, Fd object);
   Result<std::vector<Link>> aliases_of(Node& node);
 
   // Creation and removal.
