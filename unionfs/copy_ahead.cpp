@@ -2,9 +2,9 @@
 #include "unionfs/copy_ahead.h"
 
 #include <algorithm>
-#include <array>
 #include <condition_variable>
 #include <iterator>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <system_error>
@@ -17,6 +17,8 @@
 
 namespace lyr::unionfs {
 namespace {
+
+constexpr size_t turn_bytes = 1 << 20;  // where one thread reads and writes
 
 Result<> read_piece(const CopyAhead& copy, uint64_t at, std::span<std::byte> piece) {
   while (!piece.empty()) {
@@ -31,9 +33,8 @@ Result<> read_piece(const CopyAhead& copy, uint64_t at, std::span<std::byte> pie
 // The range's pieces, in order, as a thread of its own reads them.
 class PiecesAhead {
  public:
-  PiecesAhead(const CopyAhead& copy, uint64_t at, uint64_t end) : copy_(copy), at_(at), end_(end) {
-    for (Piece& piece : pieces_) piece.room.resize(CopyAhead::piece_bytes);
-  }
+  PiecesAhead(const CopyAhead& copy, uint64_t at, uint64_t end)
+      : copy_(copy), begin_(at), end_(end) {}
   PiecesAhead(const PiecesAhead&) = delete;
   PiecesAhead& operator=(const PiecesAhead&) = delete;
   ~PiecesAhead() {
@@ -47,15 +48,13 @@ class PiecesAhead {
 
   // False: no more threads are allowed.
   bool start() {
+    // Left alone the two often take turns on the CPU that who writes wakes the other one on.
+    std::ranges::remove_copy(copy_.cpus, std::back_inserter(others_), sys::current_cpu());
     try {
       thread_ = std::thread([this] { run(); });
     } catch (const std::system_error&) {
       return false;
     }
-    // Left alone the two often take turns on the CPU that who writes wakes the other one on.
-    std::vector<int> others;
-    std::ranges::remove_copy(copy_.cpus, std::back_inserter(others), sys::current_cpu());
-    static_cast<void>(sys::allow_cpus(thread_, others));
     return true;
   }
 
@@ -64,7 +63,7 @@ class PiecesAhead {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return written_ < read_ || failed_; });
     if (written_ == read_) return std::unexpected(std::move(*failed_));
-    return std::span<const std::byte>(piece(written_).bytes);
+    return std::span<const std::byte>(piece(written_));
   }
   void done() {
     {
@@ -75,23 +74,26 @@ class PiecesAhead {
   }
 
  private:
-  struct Piece {
-    std::vector<std::byte> room;
-    std::span<std::byte> bytes;
-  };
-  Piece& piece(size_t number) { return pieces_[number % pieces_.size()]; }
+  static constexpr size_t pieces_max = 4;  // that are read, but not written
+
+  std::span<std::byte> piece(size_t number) {
+    size_t place = number % pieces_max;
+    uint64_t before = number * CopyAhead::piece_bytes;
+    return std::span(room_.get() + place * CopyAhead::piece_bytes,
+                     std::min<uint64_t>(CopyAhead::piece_bytes, end_ - begin_ - before));
+  }
 
   void run() {
     sys::name_thread("lyr-copy-ahead");
+    static_cast<void>(sys::allow_cpus(others_));
     std::unique_lock lock(mutex_);
-    while (at_ < end_) {
-      changed_.wait(lock, [&] { return read_ - written_ < pieces_.size() || stopped_; });
+    for (uint64_t at = begin_; at < end_;) {
+      changed_.wait(lock, [&] { return read_ - written_ < pieces_max || stopped_; });
       if (stopped_) return;
-      Piece& next = piece(read_);
+      std::span<std::byte> next = piece(read_);
       lock.unlock();
-      next.bytes = std::span(next.room).first(std::min<uint64_t>(next.room.size(), end_ - at_));
-      auto got = read_piece(copy_, at_, next.bytes);
-      at_ += next.bytes.size();
+      auto got = read_piece(copy_, at, next);
+      at += next.size();
       lock.lock();
       if (!got) failed_ = std::move(got.error());
       if (failed_) break;
@@ -102,9 +104,12 @@ class PiecesAhead {
   }
 
   const CopyAhead& copy_;
-  uint64_t at_;  // the reader's
+  const uint64_t begin_;
   const uint64_t end_;
-  std::array<Piece, 4> pieces_;
+  std::vector<int> others_;  // the reader's CPUs
+  // In one, as large memory goes back to the system at once.
+  std::unique_ptr<std::byte[]> room_ =
+      std::make_unique_for_overwrite<std::byte[]>(pieces_max * CopyAhead::piece_bytes);
   std::mutex mutex_;  // guards what follows, and who has which piece
   std::condition_variable changed_;
   size_t read_ = 0;  // pieces, from the start
@@ -115,7 +120,7 @@ class PiecesAhead {
 };
 
 Result<> copy_in_turns(const CopyAhead& copy, uint64_t at, uint64_t end, const Fd& to) {
-  std::vector<std::byte> buffer(std::min<uint64_t>(CopyAhead::piece_bytes, end - at));
+  std::vector<std::byte> buffer(std::min<uint64_t>(turn_bytes, end - at));
   while (at < end) {
     auto piece = std::span(buffer).first(std::min<uint64_t>(buffer.size(), end - at));
     TRY(read_piece(copy, at, piece));

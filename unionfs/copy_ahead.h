@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copies a range of a file that is read by a function: a large one by two threads, one of which
 // reads (and checks) what comes next while the other writes. Who asked for the copy waits for it,
-// so there is a CPU for each.
+// so that where nobody else is at work there is a CPU for each.
 #pragma once
 
 #include <cstddef>
@@ -15,12 +15,14 @@
 namespace lyr::unionfs {
 
 struct CopyAhead {
-  static constexpr size_t piece_bytes = 512 << 10;      // a read and a write
+  static constexpr size_t piece_bytes = 512 << 10;      // that is read ahead, and written
   static constexpr uint64_t ahead_bytes_min = 8 << 20;  // of a range that is read ahead
 
-  // As Lower::read: fewer bytes than asked only at the end. Another thread may call it.
+  // No bytes only at the end. Another thread may call it.
   std::function<Result<size_t>(uint64_t offset, std::span<std::byte> data)> read;
-  std::span<const int> cpus;  // a second thread may run on these; fewer than two: there is none
+  // That the process may run on: the second thread runs on these but for the caller's. Fewer than
+  // two: there is none.
+  std::span<const int> cpus;
 };
 
 // Writes the bytes from `at` up to `end` to the same place of `to`. EIO: there are not as many;

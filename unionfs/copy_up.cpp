@@ -61,13 +61,13 @@ Result<> Union::copy_content(Node& node, const Fd& to) {
       .read = [&](uint64_t offset,
                   std::span<std::byte> data) { return lower_->read(node.lower, offset, data); },
       .cpus = cpus_};
-  uint64_t copied = 0;
+  uint64_t end = 0;  // up to which the copy is whole
   for (uint64_t at = lower_->next_data(node.lower, 0); at < size;) {
-    copied = std::min(lower_->next_hole(node.lower, at), size);
-    TRY(copy_ahead(copy, at, copied, to));
-    at = lower_->next_data(node.lower, copied);
+    end = std::min(lower_->next_hole(node.lower, at), size);
+    TRY(copy_ahead(copy, at, end, to));
+    at = lower_->next_data(node.lower, end);
   }
-  if (copied < size) TRY(sys::truncate(to, size));  // it ends in a hole
+  if (end < size) TRY(sys::truncate(to, size));  // it ends in a hole, or is one
   if (!durable_) return {};  // blocks can be shared once they are on disk: too long to wait
   // First: what that brings to the disk, fdatasync need not.
   lower_->keep_copy(node.lower, to);

@@ -81,7 +81,8 @@ Result<> Union::move(Node& from, std::string_view name, Node& to, std::string_vi
                 .target = target == nullptr ? 0 : target->id});
   if (directory && in_the_way) {
     // A directory replaces nothing but an empty directory: what is there (that, or a whiteout)
-    // comes to the old place instead. What needs room on the disk comes first.
+    // comes to the old place instead. What needs room on the disk comes first. Two whiteouts that
+    // change places may be one inode: then the kernel does nothing, and need not.
     if (hide) TRY(upper_.allow_whiteouts(*from_fd));
     auto make = [&] {
       return hide ? upper_.make_whiteout() : Result<Temporary>(upper_.temporary());

@@ -101,10 +101,10 @@ class Union {
   Result<> fsync(uint64_t node, bool data_only);
   Result<struct statvfs> statfs();
 
-  Result<std::string> get_xattr(uint64_t node, const std::string& name);
+  Result<std::string> get_xattr(uint64_t node, std::string_view name);
   Result<std::vector<std::string>> list_xattrs(uint64_t node);
-  Result<> set_xattr(uint64_t node, const std::string& name, std::string_view value, int flags);
-  Result<> remove_xattr(uint64_t node, const std::string& name);
+  Result<> set_xattr(uint64_t node, std::string_view name, std::string_view value, int flags);
+  Result<> remove_xattr(uint64_t node, std::string_view name);
 
   struct Entry {
     std::string_view name;
@@ -187,7 +187,7 @@ class Union {
   Result<Temporary> build_copy(Node& node, bool with_content);
   Result<> place_copy(Node& node, Temporary copy, const std::vector<Link>& names);
   Result<> copy_content(Node& node, const Fd& to);
-  // `object`: a new file of that name, open; none: it is not open, or something else.
+  // `object`: where that name is a regular file's, which was made just now, it, open; else none.
   Result<> copy_attributes(Ino ino, const char* name, Fd object);
   Result<std::vector<Link>> aliases_of(Node& node);
 

@@ -57,6 +57,7 @@ class Upper {
   // lock guards it.
   Temporary temporary();
 
+  // May be one inode with any other whiteout: only its name is the caller's.
   Result<Temporary> make_whiteout();
   // A whiteout where `directory` has nothing.
   Result<> whiteout_absent(const Fd& directory, const char* name);
@@ -71,6 +72,7 @@ class Upper {
   Result<> note_number(const Fd& object, uint64_t number);
 
  private:
+  // `directory`, the work directory or one of the upper, has nothing of that name.
   Result<> make_whiteout_device(const Fd& directory, const char* name);
 
   Upper(SharedFd root, SharedFd work) : root_(std::move(root)), work_(std::move(work)) {}

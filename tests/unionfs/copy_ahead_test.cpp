@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/sys_file.h"
+#include "base/sys_process.h"
 
 namespace lyr::unionfs {
 namespace {
@@ -35,6 +36,7 @@ class Content {
             .cpus = cpus};
   }
   std::set<std::thread::id> readers() const { return readers_; }
+  std::vector<int> cpus() const { return cpus_; }  // that the last reader was allowed
 
   uint64_t fails_at = range_end + 1;  // a read at or after it
   uint64_t ends_at = range_end;
@@ -43,6 +45,7 @@ class Content {
   Result<size_t> read(uint64_t offset, std::span<std::byte> data) {
     std::scoped_lock lock(mutex_);
     readers_.insert(std::this_thread::get_id());
+    cpus_ = sys::cpus_allowed().value();
     if (offset >= fails_at) return fail(EUCLEAN, "read");
     // In two parts: who reads has to ask again.
     uint64_t count = std::min<uint64_t>(data.size(), ends_at - std::min(ends_at, offset));
@@ -53,6 +56,7 @@ class Content {
 
   std::mutex mutex_;
   std::set<std::thread::id> readers_;
+  std::vector<int> cpus_;
 };
 
 class CopyAheadTest : public testing::Test {
@@ -71,7 +75,7 @@ class CopyAheadTest : public testing::Test {
 
   Content content_;
   Fd to_;
-  std::vector<int> two_ = {0, 1};  // no such CPU: then the thread runs where it may
+  std::vector<int> two_ = {0, 1};  // where one does not exist, the thread runs where it may
 };
 
 TEST_F(CopyAheadTest, AnotherThreadReadsALargeRange) {
@@ -79,6 +83,32 @@ TEST_F(CopyAheadTest, AnotherThreadReadsALargeRange) {
   EXPECT_EQ(content_.readers().size(), 1U);
   EXPECT_FALSE(content_.readers().contains(std::this_thread::get_id()));
   expect_whole();
+}
+
+TEST_F(CopyAheadTest, TheReaderKeepsOffTheCpuOfWhoWrites) {
+  std::vector<int> all = sys::cpus_allowed().value();
+  if (all.size() < 2) GTEST_SKIP() << "there is one CPU";
+  for (size_t side : {0, 1}) {
+    std::vector<int> one{all[side]};
+    std::vector<int> others = all;
+    std::erase(others, all[side]);
+    ASSERT_TRUE(sys::allow_cpus(one));
+    auto done = copy_ahead(content_.copied_on(all), range_begin, range_end, to_);
+    EXPECT_EQ(sys::cpus_allowed().value(), one) << "the caller's own";
+    ASSERT_TRUE(sys::allow_cpus(all));
+    ASSERT_TRUE(done);
+    EXPECT_EQ(content_.cpus(), others);
+  }
+}
+
+// A thread that ended at once must not leave its CPUs to the caller.
+TEST_F(CopyAheadTest, AReaderThatFailsAtOnceLeavesTheCallersCpusAlone) {
+  std::vector<int> all = sys::cpus_allowed().value();
+  content_.fails_at = 0;
+  for (int round = 0; round < 300; ++round) {
+    EXPECT_FALSE(copy_ahead(content_.copied_on(all), range_begin, range_end, to_));
+    ASSERT_EQ(sys::cpus_allowed().value(), all) << "round " << round;
+  }
 }
 
 TEST_F(CopyAheadTest, WithOneCpuThereIsOneThread) {
