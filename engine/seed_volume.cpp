@@ -11,6 +11,7 @@
 
 #include "base/sys_file.h"
 #include "engine/names.h"
+#include "unionfs/format.h"
 
 namespace lyr::engine {
 namespace {
@@ -101,7 +102,9 @@ class Seeding {
       Fd object = TRY(sys::open_at(directory, name, O_PATH | O_NOFOLLOW));
       for (uint32_t i = 0; i < image_.xattr_count(ino); ++i) {
         store::TreeXattr xattr = image_.xattr(ino, i);
-        auto set = sys::set_xattr(object, std::string(xattr.name).c_str(), xattr.value);
+        bool hidden = unionfs::is_internal_xattr(xattr.name);
+        if (hidden && !unionfs::is_unsupported_xattr(xattr.name)) continue;
+        auto set = sys::set_xattr(object, unionfs::shown_xattr(xattr.name).c_str(), xattr.value);
         // Not every file system keeps them all, and not everybody may set them.
         if (!set && set.error().code != EOPNOTSUPP && set.error().code != EPERM) return set;
       }

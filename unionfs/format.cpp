@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "unionfs/format.h"
 
+#include <linux/limits.h>
+
 #include <charconv>
 
 #include "base/sys_file.h"
@@ -13,9 +15,23 @@ constexpr std::string_view acl_prefix = "system.posix_acl_";
 constexpr std::string_view fuse_overlayfs_opaque = "user.fuseoverlayfs.opaque";
 constexpr std::string_view label_name = "security.selinux";
 
+constexpr std::string_view escape = "overlay.";  // after the prefix
+
+// The length of overlayfs's prefix; 0: it has none.
+size_t prefix_of(std::string_view name) {
+  for (std::string_view prefix : {trusted_prefix, user_prefix})
+    if (name.starts_with(prefix)) return prefix.size();
+  return 0;
+}
+
+bool is_escaped(std::string_view name) {
+  size_t prefix = prefix_of(name);
+  return prefix > 0 && name.substr(prefix).starts_with(escape);
+}
+
 std::string_view mark_of(std::string_view name) {
-  if (name.starts_with(trusted_prefix)) return name.substr(trusted_prefix.size());
-  if (name.starts_with(user_prefix)) return name.substr(user_prefix.size());
+  if (is_escaped(name)) return {};
+  if (size_t prefix = prefix_of(name)) return name.substr(prefix);
   if (name == fuse_overlayfs_opaque) return opaque_mark;
   return {};
 }
@@ -56,14 +72,25 @@ Result<Marks> read_marks(const Fd& fd) {
 }
 
 bool is_internal_xattr(std::string_view name) {
-  return name.starts_with(trusted_prefix) || name.starts_with(user_prefix) ||
-         name.starts_with(fuse_overlayfs_prefix) ||
+  return (prefix_of(name) > 0 && !is_escaped(name)) || name.starts_with(fuse_overlayfs_prefix) ||
          name.starts_with(privileged_fuse_overlayfs_prefix) || is_unsupported_xattr(name) ||
          name == containers_stat_name;
 }
 
+std::string xattr_on_disk(std::string_view shown) {
+  std::string name(shown);
+  if (size_t prefix = prefix_of(name)) name.insert(prefix, escape);
+  return name;
+}
+
+std::string shown_xattr(std::string_view on_disk) {
+  std::string name(on_disk);
+  if (is_escaped(name)) name.erase(prefix_of(name), escape.size());
+  return name;
+}
+
 bool is_unsupported_xattr(std::string_view name) {
-  return name.starts_with(acl_prefix) || name == label_name;
+  return name.starts_with(acl_prefix) || name == label_name || name.size() > XATTR_NAME_MAX;
 }
 
 }  // namespace lyr::unionfs

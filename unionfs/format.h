@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // overlayfs's on-disk words (Linux, Documentation/filesystems/overlayfs.rst): both prefixes are
-// read, one is written. What is spelled here is never shown to the container nor settable by it.
+// read, one is written. What is spelled here is never shown to the container nor settable by it:
+// words of that kind which are its own, of an overlay within it, are escaped on disk.
 #pragma once
 
 #include <cstdint>
@@ -48,11 +49,15 @@ struct Marks {
 // `fd` may be O_PATH. A file system without xattrs has no marks.
 Result<Marks> read_marks(const Fd& fd);
 
-// An attribute the container may neither see nor set.
+// An attribute, by its name on disk, that the container may neither see nor set.
 bool is_internal_xattr(std::string_view name);
+// Names by which the container knows attributes, and those on disk: overlayfs's prefixes are one
+// level deeper there ("trusted.overlay.overlay.opaque"), as in Linux 6.7.
+std::string xattr_on_disk(std::string_view shown);
+std::string shown_xattr(std::string_view on_disk);  // of one that is not internal
 // Those of them that stand for something the union does not do: ACLs and SELinux labels are not
 // enforced here, so they are not pretended either. The answer is EOPNOTSUPP, after which programs
-// like ls ask for no other file's.
+// like ls ask for no other file's. So is a name that is too long on disk.
 bool is_unsupported_xattr(std::string_view name);
 
 }  // namespace lyr::unionfs

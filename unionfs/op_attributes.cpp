@@ -105,7 +105,8 @@ Result<Found> Union::setattr(uint64_t id, const AttributeChange& change) {
   return describe(*node, shown(*node, TRY(stat_at(where))));
 }
 
-Result<std::string> Union::get_xattr(uint64_t id, const std::string& name) {
+Result<std::string> Union::get_xattr(uint64_t id, std::string_view shown) {
+  std::string name = xattr_on_disk(shown);
   if (is_internal_xattr(name))
     return fail(is_unsupported_xattr(name) ? EOPNOTSUPP : ENODATA, "getxattr");
   std::scoped_lock lock(mutex_);
@@ -131,10 +132,12 @@ Result<std::vector<std::string>> Union::list_xattrs(uint64_t id) {
     names = TRY(sys::list_xattrs(*fd));
   }
   std::erase_if(names, [](const std::string& name) { return is_internal_xattr(name); });
+  std::ranges::transform(names, names.begin(), shown_xattr);
   return names;
 }
 
-Result<> Union::set_xattr(uint64_t id, const std::string& name, std::string_view value, int flags) {
+Result<> Union::set_xattr(uint64_t id, std::string_view shown, std::string_view value, int flags) {
+  std::string name = xattr_on_disk(shown);
   if (is_internal_xattr(name))
     return fail(is_unsupported_xattr(name) ? EOPNOTSUPP : EPERM, "setxattr");
   std::scoped_lock lock(mutex_);
@@ -153,7 +156,8 @@ Result<> Union::set_xattr(uint64_t id, const std::string& name, std::string_view
   return {};
 }
 
-Result<> Union::remove_xattr(uint64_t id, const std::string& name) {
+Result<> Union::remove_xattr(uint64_t id, std::string_view shown) {
+  std::string name = xattr_on_disk(shown);
   if (is_internal_xattr(name))
     return fail(is_unsupported_xattr(name) ? EOPNOTSUPP : ENODATA, "removexattr");
   std::scoped_lock lock(mutex_);

@@ -60,8 +60,12 @@ class Changer {
         fs::remove(one, ignored);
         break;
       }
-      default:
-        static_cast<void>(lsetxattr(p, "user.color", "blue", 4, 0));
+      default: {
+        std::error_code ignored;
+        if (fs::is_symlink(fs::symlink_status(one, ignored))) break;  // the union gives them none
+        const char* names[] = {"user.color", "trusted.overlay.opaque", "trusted.overlay.a"};
+        static_cast<void>(lsetxattr(p, names[random_() % 3], "y", 1, 0));
+      }
     }
   }
 

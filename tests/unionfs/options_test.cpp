@@ -2,6 +2,7 @@
 // A union over plain directories, with each thing that can be asked of it. Needs root.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/limits.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -11,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "tests/unionfs/snapshot.h"
 #include "tests/unionfs/union_mount.h"
@@ -172,11 +174,47 @@ TEST_F(UnionOptions, MarksAreNeitherShownNorTaken) {
     ssize_t size = listxattr(file.c_str(), names, sizeof names);
     EXPECT_EQ(std::string(names, static_cast<size_t>(size)), std::string("user.color\0", 11));
     EXPECT_LT(getxattr(file.c_str(), "user.overlay.redirect", names, sizeof names), 0);
-    EXPECT_EQ(code_of(setxattr(file.c_str(), "user.overlay.opaque", "y", 1, 0)), "EPERM");
     EXPECT_EQ(code_of(setxattr(file.c_str(), "user.fuseoverlayfs.opaque", "y", 1, 0)), "EPERM");
     std::ofstream(file, std::ios::app) << "more";
   }
   EXPECT_LT(getxattr((mounted.upper() + "/f").c_str(), "user.overlay.redirect", nullptr, 0), 0);
+}
+
+// Those of an overlay within the union are attributes as others are, and mean nothing to this one.
+TEST_F(UnionOptions, MarksOfANestedOverlayAreEscaped) {
+  for (const char* name : {"user.overlay.overlay.redirect", "trusted.overlay.overlay.overlay.a"})
+    ASSERT_EQ(setxattr((base_ + "/plain/d").c_str(), name, "y", 1, 0), 0);
+  UnionMount mounted(base_ + "/scratch", "", with({}));
+  std::string directory = mounted.path() + "/d";
+  auto names_of = [](const std::string& path) {
+    char names[500];
+    ssize_t size = listxattr(path.c_str(), names, sizeof names);
+    std::set<std::string> all;
+    for (ssize_t at = 0; at < size; at += static_cast<ssize_t>(strlen(names + at)) + 1)
+      all.insert(names + at);
+    return all;
+  };
+  std::set<std::string> expected{"user.overlay.redirect", "trusted.overlay.overlay.a"};
+  EXPECT_EQ(names_of(directory), expected);
+  for (const char* name : {"user.overlay.opaque", "trusted.overlay.opaque"}) {
+    ASSERT_EQ(code_of(setxattr(directory.c_str(), name, "y", 1, 0)), "ok");
+    expected.insert(name);
+  }
+  EXPECT_EQ(names_of(directory), expected);
+  for (int turn = 0; turn < 2; ++turn) {
+    EXPECT_EQ(names_of(directory), expected);
+    char value[10];
+    EXPECT_EQ(getxattr(directory.c_str(), "trusted.overlay.opaque", value, sizeof value), 1);
+    EXPECT_EQ(getxattr(directory.c_str(), "user.overlay.redirect", value, sizeof value), 1);
+    EXPECT_TRUE(fs::exists(directory + "/inner")) << "it became opaque";
+    mounted.unmount();
+    mounted.mount();
+  }
+  EXPECT_EQ(code_of(removexattr(directory.c_str(), "user.overlay.redirect")), "ok");
+  expected.erase("user.overlay.redirect");
+  EXPECT_EQ(names_of(directory), expected);
+  std::string long_name = "user.overlay." + std::string(XATTR_NAME_MAX - 15, 'a');
+  EXPECT_EQ(code_of(setxattr(directory.c_str(), long_name.c_str(), "y", 1, 0)), "EOPNOTSUPP");
 }
 
 TEST_F(UnionOptions, WithoutAttributesOrLinkCounts) {

@@ -115,6 +115,8 @@ TEST_P(Overlayfs, ShowsWhatTheUnionShowed) {
     UnionMount mounted(base + "/scratch", plain,
                        {.trusted_xattrs = trusted, .plain_lower = plain_lower});
     change_content(mounted.path());
+    const char* nested = trusted ? "trusted.overlay.opaque" : "user.overlay.opaque";
+    ASSERT_EQ(setxattr((mounted.path() + "/kept").c_str(), nested, "y", 1, 0), 0);
     change_names(mounted.path());
     if (trusted) move_directories(mounted.path());
     auto of_union = snapshot(mounted.path(), true);
