@@ -14,7 +14,6 @@ namespace {
 constexpr std::string_view acl_prefix = "system.posix_acl_";
 constexpr std::string_view fuse_overlayfs_opaque = "user.fuseoverlayfs.opaque";
 constexpr std::string_view label_name = "security.selinux";
-
 constexpr std::string_view escape = "overlay.";  // after the prefix
 
 // The length of overlayfs's prefix; 0: it has none.
@@ -77,6 +76,10 @@ bool is_internal_xattr(std::string_view name) {
          name == containers_stat_name;
 }
 
+bool is_unsupported_xattr(std::string_view name) {
+  return name.starts_with(acl_prefix) || name == label_name || name.size() > XATTR_NAME_MAX;
+}
+
 std::string xattr_on_disk(std::string_view shown) {
   std::string name(shown);
   if (size_t prefix = prefix_of(name)) name.insert(prefix, escape);
@@ -87,10 +90,6 @@ std::string shown_xattr(std::string_view on_disk) {
   std::string name(on_disk);
   if (is_escaped(name)) name.erase(prefix_of(name), escape.size());
   return name;
-}
-
-bool is_unsupported_xattr(std::string_view name) {
-  return name.starts_with(acl_prefix) || name == label_name || name.size() > XATTR_NAME_MAX;
 }
 
 }  // namespace lyr::unionfs

@@ -51,13 +51,14 @@ Result<Marks> read_marks(const Fd& fd);
 
 // An attribute, by its name on disk, that the container may neither see nor set.
 bool is_internal_xattr(std::string_view name);
-// Names by which the container knows attributes, and those on disk: overlayfs's prefixes are one
-// level deeper there ("trusted.overlay.overlay.opaque"), as in Linux 6.7.
-std::string xattr_on_disk(std::string_view shown);
-std::string shown_xattr(std::string_view on_disk);  // of one that is not internal
 // Those of them that stand for something the union does not do: ACLs and SELinux labels are not
 // enforced here, so they are not pretended either. The answer is EOPNOTSUPP, after which programs
 // like ls ask for no other file's. So is a name that is too long on disk.
 bool is_unsupported_xattr(std::string_view name);
+
+// Names by which the container knows attributes, and those on disk: overlayfs's prefixes are one
+// level deeper there ("trusted.overlay.overlay.opaque"), as in Linux 6.7.
+std::string xattr_on_disk(std::string_view shown);
+std::string shown_xattr(std::string_view on_disk);  // of one that is not internal
 
 }  // namespace lyr::unionfs

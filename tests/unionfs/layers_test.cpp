@@ -62,7 +62,8 @@ class Changer {
       }
       default: {
         std::error_code ignored;
-        if (fs::is_symlink(fs::symlink_status(one, ignored))) break;  // the union gives them none
+        if (fs::is_symlink(fs::symlink_status(one, ignored)))
+          break;  // whose attributes lyr has not
         const char* names[] = {"user.color", "trusted.overlay.opaque", "trusted.overlay.a"};
         static_cast<void>(lsetxattr(p, names[random_() % 3], "y", 1, 0));
       }
