@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <ctime>
 #include <functional>
 #include <map>
 #include <memory>
@@ -58,6 +59,7 @@ struct Node {
     uint64_t upper_ino = 0;             // of the upper object
     SharedFd held;                      // that of a file without names, or a directory's descriptor
     SharedFd data;                      // open for reading and writing
+    struct timespec timed_at{};         // see Union::keep_latest_time
     std::string text;                   // of the first name
     std::vector<Name> further;          // names
     std::unique_ptr<UpperNames> names;  // of a directory; null: the upper has nothing in it

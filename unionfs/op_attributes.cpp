@@ -4,6 +4,7 @@
 #include <sys/xattr.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/sys_file.h"
 #include "unionfs/union.h"
@@ -19,7 +20,29 @@ bool changes_nothing(const AttributeChange& change, const struct stat& status) {
                            change.mtime->tv_nsec == status.st_mtim.tv_nsec);
 }
 
+bool is_before(const struct timespec& one, const struct timespec& other) {
+  return std::tie(one.tv_sec, one.tv_nsec) < std::tie(other.tv_sec, other.tv_nsec);
+}
+
 }  // namespace
+
+// When the kernel writes a file back it sends its times without the file's lock (fuse_flush_times),
+// and they may come after those of a change that was made later, a truncation say. By when each was
+// made the late ones are known. Who sets times himself has the lock; he sends the same when they
+// are of the modification only, which is why those that are much older are taken: it is the clock
+// that was put back.
+void Union::keep_latest_time(Node& node, AttributeChange& change) {
+  constexpr time_t late_s = 60;  // more than the kernel keeps what is to be written back
+  if (!change.mtime || !change.changed_at) return;
+  struct timespec& latest = node.make_more().timed_at;
+  bool only_time = !change.mode && !change.uid && !change.gid && !change.size && !change.atime;
+  if (only_time && is_before(*change.changed_at, latest) &&
+      change.changed_at->tv_sec + late_s >= latest.tv_sec) {
+    change.mtime.reset();
+  } else {
+    latest = *change.changed_at;
+  }
+}
 
 // How an upper object is reached: by a descriptor that is open anyway, else by its name.
 Result<Union::Place> Union::place(Node& node) {
@@ -78,7 +101,7 @@ Result<> Union::change_times(const Place& place, const AttributeChange& change) 
   return sys::utimens_at(*place.directory, place.name.c_str(), times, place.flags());
 }
 
-Result<Found> Union::setattr(uint64_t id, const AttributeChange& change) {
+Result<Found> Union::setattr(uint64_t id, AttributeChange change) {
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
   if (!node->has_name() && node->type != S_IFDIR) {
@@ -93,6 +116,7 @@ Result<Found> Union::setattr(uint64_t id, const AttributeChange& change) {
     auto fd = TRY(data_fd(*node));
     if (change.drop_privileges) TRY(drop_privilege_bits(*fd));
   }
+  keep_latest_time(*node, change);
   auto where = TRY(place(*node));
   if (override_.present()) {
     TRY(change_overridden(where, change));

@@ -176,6 +176,7 @@ void op_setattr(fuse_req_t request, fuse_ino_t node, struct stat* attr, int set,
   if ((set & FUSE_SET_ATTR_SIZE) != 0) change.size = static_cast<uint64_t>(attr->st_size);
   if ((set & FUSE_SET_ATTR_ATIME) != 0) change.atime = attr->st_atim;
   if ((set & FUSE_SET_ATTR_MTIME) != 0) change.mtime = attr->st_mtim;
+  if ((set & FUSE_SET_ATTR_CTIME) != 0) change.changed_at = attr->st_ctim;
   if ((set & FUSE_SET_ATTR_ATIME_NOW) != 0) change.atime = {0, UTIME_NOW};
   change.drop_privileges = (set & FUSE_SET_ATTR_KILL_SUID) != 0;
   if ((set & FUSE_SET_ATTR_MTIME_NOW) != 0) change.mtime = {0, UTIME_NOW};

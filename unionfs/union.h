@@ -46,7 +46,9 @@ struct AttributeChange {
   std::optional<uint32_t> mode, uid, gid;
   std::optional<uint64_t> size;
   std::optional<struct timespec> atime, mtime;  // tv_nsec may be UTIME_NOW
-  bool drop_privileges = false;                 // with `size`: as in WriteFlags
+  // When the change was made, where the kernel keeps the times of files itself (writeback).
+  std::optional<struct timespec> changed_at;
+  bool drop_privileges = false;  // with `size`: as in WriteFlags
 };
 
 // Where a file's bytes are: in a file of the host, or what a lower inode stands for.
@@ -70,7 +72,7 @@ class Union {
   Result<std::optional<Found>> lookup(uint64_t parent, std::string_view name);
   bool forget(uint64_t node, uint64_t count);  // true: it is gone
   Result<Found> getattr(uint64_t node);        // counts no lookup, nor does setattr
-  Result<Found> setattr(uint64_t node, const AttributeChange& change);
+  Result<Found> setattr(uint64_t node, AttributeChange change);
   Result<std::string> readlink(uint64_t node);
 
   Result<Found> mknod(uint64_t parent, std::string_view name, uint32_t mode, dev_t device,
@@ -240,6 +242,7 @@ class Union {
   std::mutex& time_mutex(uint64_t node) { return time_mutexes_[node % time_mutexes_.size()]; }
   Result<bool> drop_privilege_bits(const Fd& file);  // true: there were some of its mode
   static Result<> drop_capabilities(const Fd& file);
+  static void keep_latest_time(Node& node, AttributeChange& change);
   Result<> change_owner(const Place& place, const AttributeChange& change) const;
   static Result<> change_mode(const Place& place, uint32_t mode);
 

@@ -13,6 +13,8 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <optional>
 #include <random>
 #include <set>
 #include <thread>
@@ -132,38 +134,75 @@ class Concurrency : public testing::Test {
   }
   ~Concurrency() override { fs::remove_all(base_); }
 
+  std::unique_ptr<Union> without_kernel(UnionMount& mounted);
   void play_clients(Below below);
 
   std::string base_;
+  std::optional<store::Store> store_;  // of without_kernel
+  std::optional<store::Tree> tree_;
 };
+
+// A union of that one's image, whose requests the test makes itself.
+std::unique_ptr<Union> Concurrency::without_kernel(UnionMount& mounted) {
+  auto store = store::Store::open(mounted.store_path());
+  if (!store) return nullptr;
+  auto tree = store->open_image_tree(mounted.chain_id());
+  if (!tree) return nullptr;
+  store_ = std::move(*store);
+  tree_ = std::move(*tree);
+  Options options;
+  options.lower = lower_from_tree(*store_, *tree_);
+  for (auto [directory, fd] : {std::pair{"/u", &options.upper}, {"/w", &options.work}}) {
+    fs::create_directory(base_ + directory);
+    auto opened = sys::open((base_ + directory).c_str(), O_RDONLY | O_DIRECTORY);
+    if (!opened) return nullptr;
+    *fd = std::move(*opened);
+  }
+  options.trusted_xattrs = true;
+  auto instance = Union::open(std::move(options));
+  return instance ? std::move(*instance) : nullptr;
+}
+
+// The kernel sends the times of a file that it writes back without the file's lock: they may come
+// after those of a later truncation.
+TEST_F(Concurrency, TimesThatComeLateDoNotCoverLaterOnes) {
+  UnionMount mounted(base_ + "/scratch", base_ + "/plain", {});
+  auto instance = without_kernel(mounted);
+  ASSERT_TRUE(instance);
+  auto file = instance->lookup(root_id, "f0");
+  ASSERT_TRUE(file && *file);
+  auto change = [&](time_t modified, time_t changed, std::optional<uint64_t> size) {
+    AttributeChange wanted;
+    wanted.mtime = {modified, 7};
+    wanted.changed_at = {changed, 7};
+    wanted.size = size;
+    auto found = instance->setattr((*file)->node, wanted);
+    EXPECT_TRUE(found);
+    return found ? found->attr.st_mtim.tv_sec : 0;
+  };
+  EXPECT_EQ(change(1000, 1000, {}), 1000) << "written back";
+  EXPECT_EQ(change(1005, 1005, 3), 1005) << "truncated";
+  EXPECT_EQ(change(1004, 1004, {}), 1005) << "written back before, but it comes after";
+  EXPECT_EQ(change(500, 1005, {}), 500) << "set by somebody, at the same moment";
+  EXPECT_EQ(change(1006, 1006, {}), 1006);
+  EXPECT_EQ(change(1003, 1003, 4), 1003) << "a truncation comes in its turn";
+  EXPECT_EQ(change(900, 900, {}), 900) << "the clock was put back";
+}
 
 // An answer with a directory's attributes may reach the kernel after it has heard of a change
 // there.
 TEST_F(Concurrency, AttributesToldToOneThreadAreDoubtedWhenAnotherChangesThem) {
   UnionMount mounted(base_ + "/scratch", base_ + "/plain", {});
-  auto store = store::Store::open(mounted.store_path());
-  ASSERT_TRUE(store);
-  auto tree = store->open_image_tree(mounted.chain_id());
-  ASSERT_TRUE(tree);
-  Options options;
-  options.lower = lower_from_tree(*store, *tree);
-  for (auto [directory, fd] : {std::pair{"/u", &options.upper}, {"/w", &options.work}}) {
-    fs::create_directory(base_ + directory);
-    auto opened = sys::open((base_ + directory).c_str(), O_RDONLY | O_DIRECTORY);
-    ASSERT_TRUE(opened);
-    *fd = std::move(*opened);
-  }
-  options.trusted_xattrs = true;
-  auto instance = Union::open(std::move(options));
+  auto instance = without_kernel(mounted);
   ASSERT_TRUE(instance);
   using Doubted = std::vector<uint64_t>;
   auto tell = [&](uint32_t thread) {
     Union::ask_for(thread);
-    EXPECT_TRUE((*instance)->getattr(root_id));
+    EXPECT_TRUE(instance->getattr(root_id));
   };
   auto change = [&](uint32_t thread, const char* name) {
     Union::ask_for(thread);
-    EXPECT_TRUE((*instance)->mkdir(root_id, name, 0755, {}));
+    EXPECT_TRUE(instance->mkdir(root_id, name, 0755, {}));
     return Union::take_doubted();
   };
   tell(1);
@@ -182,7 +221,7 @@ TEST_F(Concurrency, AttributesToldToOneThreadAreDoubtedWhenAnotherChangesThem) {
   EXPECT_EQ(change(0, "n7"), Doubted{root_id});
   tell(1);
   Union::ask_for(2);
-  EXPECT_TRUE((*instance)->rmdir(root_id, "n1"));
+  EXPECT_TRUE(instance->rmdir(root_id, "n1"));
   EXPECT_EQ(Union::take_doubted(), Doubted{root_id});
 }
 
