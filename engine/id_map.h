@@ -10,5 +10,7 @@ namespace lyr::engine {
 Result<sandbox::ChosenIdMap> choose_map();
 // From the container's ids to the host's.
 unionfs::Ids host_ids(const sandbox::IdMap& map);
+// The container's.
+unionfs::MappedIds mapped_ids(const sandbox::IdMap& map);
 
 }  // namespace lyr::engine

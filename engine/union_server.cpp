@@ -56,6 +56,7 @@ Result<unionfs::Options> union_options(const Served& served, unionfs::Ledger& le
   options.work = TRY(sys::open_at(directory, "work", O_RDONLY | O_DIRECTORY));
   if (served.map.single) options.ownership = unionfs::Ownership::in_xattr;
   options.trusted_xattrs = is_host_root();
+  options.acls = mapped_ids(served.map);
   options.durable = options.sync = served.durable;
   options.passthrough = served.passthrough;
   options.io_uring = served.io_uring;
@@ -89,7 +90,11 @@ Result<> serve(const Served& served, const Fd& channel, unionfs::Ledger& ledger)
   unionfs::ImageOptions image{.store = store, .tree = tree, .ids = {}};
   image.ledger = &ledger;
   // A host root's overlay is the host's.
-  if (is_host_root()) image.ids = host_ids(served.map);
+  if (is_host_root()) {
+    image.ids = host_ids(served.map);
+  } else {
+    image.mapped_ids = mapped_ids(served.map);
+  }
   return unionfs::serve_image(std::move(own), image);
 }
 

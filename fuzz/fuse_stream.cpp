@@ -294,6 +294,7 @@ void with_server(Image& image, const Fd& directory, uint8_t choice, Ask ask) {
   options.durable = (choice & 2) != 0;
   options.redirects = (choice & 4) == 0;
   options.whiteout_files = (choice & 8) != 0;
+  if ((choice & 16) == 0) options.acls = unionfs::MappedIds();
   std::thread server([&] {
     auto served = unionfs::serve(Fd(ends[1]), std::move(options));
     // The end of a socket is no unmount: libfuse takes it for a request that is too short.

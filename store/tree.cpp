@@ -167,6 +167,12 @@ TreeAlias Tree::alias(Ino ino, uint32_t index) const {
 
 bool Tree::has_xattrs() const { return !image_->xattrs.empty(); }
 
+bool Tree::has_xattr(std::string_view name) const {
+  return std::ranges::any_of(image_->xattrs, [&](const TreeXattrRecord& xattr) {
+    return image_->text(xattr.name, xattr.name_bytes) == name;
+  });
+}
+
 uint64_t Tree::content_bytes() const { return image_->header->content_bytes; }
 
 }  // namespace lyr::store

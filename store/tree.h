@@ -88,7 +88,9 @@ class Tree {
   std::string_view symlink_target(Ino ino) const;
   uint32_t xattr_count(Ino ino) const;
   TreeXattr xattr(Ino ino, uint32_t index) const;
-  bool has_xattrs() const;  // of any inode
+  // Of any inode.
+  bool has_xattrs() const;
+  bool has_xattr(std::string_view name) const;  // looks at all there are
 
   // Sorted by file_offset, not overlapping.
   uint32_t extent_count(Ino ino) const;

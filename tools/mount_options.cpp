@@ -149,6 +149,11 @@ Result<> only_off(const Given& given) {
   return off ? Result<>() : Result<>(given.wrong("lyr does not do that; leave it out, or off"));
 }
 
+Result<> switch_off(bool& what) {
+  what = false;
+  return {};
+}
+
 Result<> no_xattrs(const Given& given) {
   bool none = false;
   TRY(on_or_off(given, none));
@@ -219,17 +224,35 @@ constexpr auto flags = std::to_array<Flag>({
 });
 
 // What holds anyway, or is no more than advice.
-constexpr auto harmless =
-    std::to_array<std::string_view>({"allow_other", "allow_root",     "default_permissions",
-                                     "defaults",    "noacl",          "clone_fd",
-                                     "nonempty",    "kernel_cache",   "auto_cache",
-                                     "noforget",    "splice_read",    "splice_write",
-                                     "splice_move", "big_writes",     "no_splice_read",
-                                     "async_read",  "sync_read",      "no_splice_write",
-                                     "lazytime",    "no_splice_move", "nolazytime",
-                                     "auto",        "noauto",         "nofail",
-                                     "_netdev",     "user",           "users",
-                                     "nouser",      "owner",          "group"});
+constexpr auto harmless = std::to_array<std::string_view>({"allow_other",
+                                                           "allow_root",
+                                                           "default_permissions",
+                                                           "defaults",
+                                                           "clone_fd",
+                                                           "nonempty",
+                                                           "kernel_cache",
+                                                           "auto_cache",
+                                                           "noforget",
+                                                           "splice_read",
+                                                           "splice_write",
+                                                           "splice_move",
+                                                           "big_writes",
+                                                           "no_splice_read",
+                                                           "async_read",
+                                                           "sync_read",
+                                                           "no_splice_write",
+                                                           "lazytime",
+                                                           "no_splice_move",
+                                                           "nolazytime",
+                                                           "auto",
+                                                           "noauto",
+                                                           "nofail",
+                                                           "_netdev",
+                                                           "user",
+                                                           "users",
+                                                           "nouser",
+                                                           "owner",
+                                                           "group"});
 constexpr auto harmless_with_value = std::to_array<std::string_view>(
     {"max_idle_threads", "max_threads", "max_background", "congestion_threshold", "max_readahead",
      "fast_ino", "subtype", "comment", "user", "xino", "uuid"});
@@ -257,6 +280,7 @@ constexpr auto rules = std::to_array<Rule>({
     {"fsync", true, [](const Given& given) { return on_or_off(given, given.to.sync); }},
     {"writeback", true, [](const Given& given) { return on_or_off(given, given.to.writeback); }},
     {"noxattrs", true, no_xattrs},
+    {"noacl", false, [](const Given& given) { return switch_off(given.to.acls); }},
     {"volatile", false, lose_on_power_cut},
     {"static_nlink", false, static_links},
     {"userxattr", false, user_xattrs},

@@ -29,6 +29,7 @@ struct MountOptions {
   bool durable = true;       // a copy is on disk before it hides the original
   bool sync = true;          // fsync does something
   bool xattrs = true;
+  bool acls = true;
   bool writeback = true;
   bool static_links = false;
   bool several_threads = false;

@@ -92,6 +92,7 @@ Result<unionfs::Options> open_directories(const MountOptions& options) {
     served.ownership = unionfs::Ownership::overridden;
   served.security_stat = options.permissions == MountOptions::Permissions::security_xattr;
   served.xattrs = options.xattrs;
+  if (options.acls) served.acls = TRY(unionfs::MappedIds::here());
   served.writeback = options.writeback;
   served.timeout_s = options.timeout_s;
   served.askers = unionfs::Askers::here();

@@ -32,8 +32,12 @@ Result<> Union::copy_attributes(Ino ino, const char* name, Fd object) {
   if (!symlink) {
     auto names = TRY(lower_->xattr_names(ino));
     for (const std::string& xattr : names) {
-      if (is_internal_xattr(xattr)) continue;
+      if (hides(xattr)) continue;
       auto value = TRY(lower_->xattr(ino, xattr));
+      if (is_acl(xattr)) {
+        TRY(copy_acl(name, object, attr.st_mode, xattr, value.value_or("")));
+        continue;
+      }
       auto set = sys::set_xattr(object, xattr.c_str(), value.value_or(""));
       // What the upper's file system or our rights do not allow is lost, as with overlayfs on such
       // a one.
@@ -47,6 +51,18 @@ Result<> Union::copy_attributes(Ino ino, const char* name, Fd object) {
   }
   struct timespec times[2] = {attr.st_mtim, attr.st_mtim};
   return open ? sys::utimens(object, times) : sys::utimens_at(work, name, times);
+}
+
+// Where the upper's file system has no ACLs the mode alone says who may do what.
+Result<> Union::copy_acl(const char* name, const Fd& object, mode_t mode, const std::string& xattr,
+                         std::string_view lower) const {
+  auto acl = shown_acl({}, mapped_ids_, lower);
+  if (!acl) return {};  // see visible_acl
+  auto set = sys::set_xattr(object, xattr.c_str(), *acl);
+  if (set || set.error().code != EOPNOTSUPP) return set;
+  if (xattr != access_acl_name) return {};
+  mode_t narrow = TRY(mode_without_acl(lower, mode));
+  return sys::chmod_at(*upper_.work(), name, narrow & 07777);
 }
 
 Result<> Union::copy_content(Node& node, const Fd& to) {

@@ -6,12 +6,12 @@
 #include <charconv>
 
 #include "base/sys_file.h"
+#include "unionfs/acl.h"
 #include "unionfs/override_stat.h"
 
 namespace lyr::unionfs {
 namespace {
 
-constexpr std::string_view acl_prefix = "system.posix_acl_";
 constexpr std::string_view fuse_overlayfs_opaque = "user.fuseoverlayfs.opaque";
 constexpr std::string_view label_name = "security.selinux";
 constexpr std::string_view escape = "overlay.";  // after the prefix
@@ -62,7 +62,7 @@ Result<Marks> read_marks(const Fd& fd) {
   for (const std::string& name : *names) {
     std::string_view mark = mark_of(name);
     if (mark.empty()) {
-      marks.others |= !is_internal_xattr(name);
+      marks.others |= !is_internal_xattr(name) || is_acl(name);
       continue;
     }
     take_mark(marks, mark, TRY(sys::get_xattr(fd, name.c_str())));
@@ -77,7 +77,7 @@ bool is_internal_xattr(std::string_view name) {
 }
 
 bool is_unsupported_xattr(std::string_view name) {
-  return name.starts_with(acl_prefix) || name == label_name || name.size() > XATTR_NAME_MAX;
+  return is_acl(name) || name == label_name || name.size() > XATTR_NAME_MAX;
 }
 
 std::string xattr_on_disk(std::string_view shown) {

@@ -51,8 +51,8 @@ Result<Marks> read_marks(const Fd& fd);
 
 // An attribute, by its name on disk, that the container may neither see nor set.
 bool is_internal_xattr(std::string_view name);
-// Those of them that stand for something the union does not do: ACLs and SELinux labels are not
-// enforced here, so they are not pretended either. The answer is EOPNOTSUPP, after which programs
+// Those of them that stand for something the union may not do: where ACLs and SELinux labels are
+// not enforced, they are not pretended either. The answer is EOPNOTSUPP, after which programs
 // like ls ask for no other file's. So is a name that is too long on disk.
 bool is_unsupported_xattr(std::string_view name);
 

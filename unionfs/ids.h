@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -28,8 +30,15 @@ class Ids {
   std::optional<uint32_t> one_user, one_group;
 
   bool squashed() const { return one_user.has_value() || one_group.has_value(); }
-  uint32_t shown_user(uint32_t id) const { return one_user.value_or(shown(users, id)); }
-  uint32_t shown_group(uint32_t id) const { return one_group.value_or(shown(groups, id)); }
+  uint32_t shown_user(uint32_t id) const { return find_user(id).value_or(overflow_id); }
+  uint32_t shown_group(uint32_t id) const { return find_group(id).value_or(overflow_id); }
+  // None: it has no place in the map.
+  std::optional<uint32_t> find_user(uint32_t id) const {
+    return one_user ? one_user : find(users, id);
+  }
+  std::optional<uint32_t> find_group(uint32_t id) const {
+    return one_group ? one_group : find(groups, id);
+  }
   // EINVAL: it has no place on disk.
   Result<uint32_t> user_on_disk(uint32_t id) const {
     return one_user ? Result<uint32_t>(leave_id) : on_disk(users, id);
@@ -39,13 +48,13 @@ class Ids {
   }
 
  private:
-  static uint32_t shown(const std::vector<IdRange>& ranges, uint32_t id) {
+  static std::optional<uint32_t> find(const std::vector<IdRange>& ranges, uint32_t id) {
     if (ranges.empty()) return id;
     for (const IdRange& range : ranges) {
       if (id >= range.on_disk && id - range.on_disk < range.count)
         return range.shown + (id - range.on_disk);
     }
-    return overflow_id;
+    return std::nullopt;
   }
   static Result<uint32_t> on_disk(const std::vector<IdRange>& ranges, uint32_t id) {
     if (ranges.empty()) return id;
@@ -55,6 +64,27 @@ class Ids {
     }
     return fail(EINVAL, "id map");
   }
+};
+
+// The ids that a user namespace has. An ACL with any other is an error to the kernel (EINVAL),
+// whoever asks.
+class MappedIds {
+ public:
+  MappedIds() = default;            // all
+  static Result<MappedIds> here();  // those of our own namespace
+  // The ranges' `shown` ones.
+  static MappedIds of(std::vector<IdRange> users, std::vector<IdRange> groups);
+  // Of texts as in /proc/PID/uid_map and gid_map. EINVAL.
+  static Result<MappedIds> parse(std::string_view users, std::string_view groups);
+  bool has_user(uint32_t id) const { return has(users_, id); }
+  bool has_group(uint32_t id) const { return has(groups_, id); }
+
+ private:
+  static Result<std::vector<IdRange>> ranges_of(std::string_view map);
+  static bool has(const std::vector<IdRange>& ranges, uint32_t id);
+
+  // All but leave_id.
+  std::vector<IdRange> users_{{.count = leave_id}}, groups_{{.count = leave_id}};
 };
 
 }  // namespace lyr::unionfs

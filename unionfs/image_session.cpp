@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/sys_file.h"
+#include "unionfs/acl.h"
 #include "unionfs/attribute_use.h"
 #include "unionfs/format.h"
 #include "unionfs/fuse_session.h"
@@ -33,6 +34,7 @@ struct Image {
   const ImageOptions& options;
   Instances& instances;
   Ino last = no_ino;  // the highest number there is
+  bool acls = false;  // it has some
   std::unique_ptr<PushAhead> push_ahead = nullptr;
   std::mutex mutex = {};  // guards what follows
   AttributeUse attribute_use = {};
@@ -72,7 +74,7 @@ struct fuse_entry_param entry_of(const Image& image, Ino ino) {
 // FUSE_EXPORT_SUPPORT it would make a nameless inode of one that it has forgotten, and holds such a
 // one for stale since Linux 6.16 (fs/fuse/dir.c, fuse_dentry_revalidate: it has no epoch): the copy
 // whose handle it was could not be found any more.
-void op_init(void*, struct fuse_conn_info* connection) {
+void op_init(void* user_data, struct fuse_conn_info* connection) {
   for (uint64_t flag :
        {FUSE_CAP_ASYNC_READ, FUSE_CAP_READDIRPLUS, FUSE_CAP_PARALLEL_DIROPS,
         FUSE_CAP_CACHE_SYMLINKS, FUSE_CAP_NO_OPEN_SUPPORT, FUSE_CAP_NO_OPENDIR_SUPPORT}) {
@@ -83,6 +85,9 @@ void op_init(void*, struct fuse_conn_info* connection) {
                         FUSE_CAP_POSIX_ACL, FUSE_CAP_AUTO_INVAL_DATA, FUSE_CAP_EXPORT_SUPPORT}) {
     fuse_unset_feature_flag(connection, flag);
   }
+  // The kernel asks for that of each file whose group may do anything: only where there is one.
+  if (static_cast<const Image*>(user_data)->acls)
+    fuse_set_feature_flag(connection, FUSE_CAP_POSIX_ACL);
   connection->max_background = background_max;
   connection->time_gran = 1;
 }
@@ -177,17 +182,30 @@ std::string shown_capability(const Ids& ids, std::string value) {
   return {reinterpret_cast<const char*>(&data), sizeof data};
 }
 
+bool hides(const Image& image, std::string_view xattr) {
+  return is_internal_xattr(xattr) && !(image.acls && is_acl(xattr));
+}
+
 void op_getxattr(fuse_req_t request, fuse_ino_t node, const char* name, size_t size) {
   Ino ino = inode_of(request, node);
   if (ino == no_ino) return;
   const Image& image = image_of(request);
-  if (is_internal_xattr(name)) {
+  if (hides(image, name)) {
     fuse_reply_err(request, is_unsupported_xattr(name) ? EOPNOTSUPP : ENODATA);
     return;
   }
   auto value = image.lower->xattr(ino, name);
   if (!value || !*value) {
     fuse_reply_err(request, value ? ENODATA : value.error().code);
+    return;
+  }
+  if (is_acl(name)) {
+    auto acl = shown_acl(image.options.ids, image.options.mapped_ids, **value);
+    if (!acl) {  // it is none, and says nothing
+      fuse_reply_err(request, ENODATA);
+      return;
+    }
+    reply_bytes(request, size, *acl);
     return;
   }
   bool capability = std::string_view(name) == "security.capability";
@@ -198,14 +216,15 @@ void op_getxattr(fuse_req_t request, fuse_ino_t node, const char* name, size_t s
 void op_listxattr(fuse_req_t request, fuse_ino_t node, size_t size) {
   Ino ino = inode_of(request, node);
   if (ino == no_ino) return;
-  auto names = image_of(request).lower->xattr_names(ino);
+  const Image& image = image_of(request);
+  auto names = image.lower->xattr_names(ino);
   if (!names) {
     fuse_reply_err(request, names.error().code);
     return;
   }
   std::string list;
   for (const std::string& name : *names) {
-    if (!is_internal_xattr(name)) list.append(name.c_str(), name.size() + 1);
+    if (!hides(image, name)) list.append(name.c_str(), name.size() + 1);
   }
   reply_bytes(request, size, list);
 }
@@ -347,6 +366,7 @@ Result<> serve_image(Fd fuse_device, const ImageOptions& options) {
   Instances instances(own ? *own : *options.ledger);
   Image image{lower_from_tree(options.store, options.tree), options, instances,
               options.tree.inode_count()};
+  image.acls = options.tree.has_xattr(access_acl_name) || options.tree.has_xattr(default_acl_name);
   struct fuse_lowlevel_ops ops = operations(options.tree);
   auto session = TRY(FuseSession::open(std::move(fuse_device), ops, {.user_data = &image}));
   image.push_ahead = std::make_unique<PushAhead>(
@@ -369,6 +389,7 @@ Result<> dress_upper(const Fd& upper, const store::Tree& tree, bool trusted_xatt
   auto marks = TRY(read_marks(upper));
   if (marks.lower_number != 0) return {};
   const store::TreeAttr& attr = tree.attr(root_ino);
+  TRY(remove_acls(upper));  // those that it got of the directory it was made in
   TRY(sys::chown_at(upper, ".", ids.shown_user(attr.uid), ids.shown_group(attr.gid)));
   TRY(sys::chmod_at(upper, ".", attr.mode & 07777));
   std::string mark =

@@ -16,6 +16,7 @@ struct ImageOptions {
   const store::Store& store;  // both outlive serve_image()
   const store::Tree& tree;
   Ids ids;                          // on disk: as the image says; shown: to the mount's namespace
+  MappedIds mapped_ids = {};        // those of the mount's namespace
   int threads = 1;                  // that read requests; 1..64
   RequestCounts* counts = nullptr;  // as in Options
   Ledger* ledger = nullptr;         // as in Options

@@ -5,8 +5,10 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string_view>
 
 namespace lyr::unionfs {
@@ -16,8 +18,12 @@ struct CurrentRequest {
   uint64_t unique = 0;  // the kernel's number for it, without `sent_again`
   bool again = false;   // a server that was killed may have carried it out
   unsigned thread = 0;  // of those that serve
+  // Of a SETXATTR: FUSE_SETXATTR_ACL_KILL_SGID, which libfuse keeps to itself. For those of ACLs.
+  bool drops_group_id = false;
 };
 inline thread_local CurrentRequest current_request;
+// Takes from a whole request what libfuse does not pass on.
+void note_more(std::span<const std::byte> request, uint32_t opcode);
 
 // In the number of a request that the kernel sends again (FUSE_UNIQUE_RESEND, Linux 6.9).
 constexpr uint64_t sent_again = uint64_t{1} << 63;

@@ -202,6 +202,7 @@ class Worker {
     std::memcpy(&header, request_.mem, sizeof header);
     opcode_ = header.opcode;
     if (settings_.counts != nullptr) settings_.counts->count(header.opcode);
+    note_more({static_cast<const std::byte*>(request_.mem), request_.size}, opcode_);
     if (settings_.ledger == nullptr) return;
     current_request.unique = header.unique & ~sent_again;
     current_request.again = (header.unique & sent_again) != 0;

@@ -7,13 +7,15 @@
 #include <tuple>
 
 #include "base/sys_file.h"
+#include "unionfs/acl.h"
 #include "unionfs/union.h"
 
 namespace lyr::unionfs {
 namespace {
 
-// After each unlink the kernel sends the times it has of the file, for the sake of its ctime. There
-// is nothing to keep, and an image's file need not be copied for it.
+// After each unlink, and after the removal of an ACL that was not there, the kernel sends the times
+// it has of the file, for the sake of its ctime. An image's file need not be copied for it, and of
+// one without names there is nothing to keep.
 bool changes_nothing(const AttributeChange& change, const struct stat& status) {
   if (change.mode || change.uid || change.gid || change.size || change.atime) return false;
   return !change.mtime || (change.mtime->tv_sec == status.st_mtim.tv_sec &&
@@ -104,7 +106,7 @@ Result<> Union::change_times(const Place& place, const AttributeChange& change) 
 Result<Found> Union::setattr(uint64_t id, AttributeChange change) {
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
-  if (!node->has_name() && node->type != S_IFDIR) {
+  if (node->type != S_IFDIR && (!node->in_upper || !node->has_name())) {
     auto status = TRY(attr(*node));
     if (changes_nothing(change, status)) return describe(*node, status);
   }
@@ -129,20 +131,33 @@ Result<Found> Union::setattr(uint64_t id, AttributeChange change) {
   return describe(*node, shown(*node, TRY(stat_at(where))));
 }
 
+bool Union::hides(std::string_view xattr) const {
+  return is_internal_xattr(xattr) && !(acls_ && is_acl(xattr));
+}
+
 Result<std::string> Union::get_xattr(uint64_t id, std::string_view shown) {
   std::string name = xattr_on_disk(shown);
-  if (is_internal_xattr(name))
-    return fail(is_unsupported_xattr(name) ? EOPNOTSUPP : ENODATA, "getxattr");
+  if (hides(name)) return fail(is_unsupported_xattr(name) ? EOPNOTSUPP : ENODATA, "getxattr");
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
   if (node->in_upper) {
     if (node->type == S_IFLNK || node->no_xattrs) return fail(ENODATA, "getxattr");
     auto fd = TRY(object(*node));
-    return sys::get_xattr(*fd, name.c_str());
+    auto value = sys::get_xattr(*fd, name.c_str());
+    if (!is_acl(name)) return value;
+    if (!value && value.error().code == EOPNOTSUPP) return fail(ENODATA, "getxattr");
+    return visible_acl(TRY(std::move(value)));
   }
   auto value = TRY(lower_->xattr(node->lower, name));
   if (!value) return fail(ENODATA, "getxattr");
-  return std::move(*value);
+  return is_acl(name) ? visible_acl(*value) : std::move(*value);
+}
+
+// What an image has for an ACL and is none says nothing: the mode holds.
+Result<std::string> Union::visible_acl(std::string_view on_disk) const {
+  auto acl = shown_acl(ids_, mapped_ids_, on_disk);
+  if (!acl) return fail(ENODATA, "getxattr");
+  return acl;
 }
 
 Result<std::vector<std::string>> Union::list_xattrs(uint64_t id) {
@@ -155,21 +170,27 @@ Result<std::vector<std::string>> Union::list_xattrs(uint64_t id) {
     auto fd = TRY(object(*node));
     names = TRY(sys::list_xattrs(*fd));
   }
-  std::erase_if(names, [](const std::string& name) { return is_internal_xattr(name); });
+  std::erase_if(names, [&](const std::string& name) { return hides(name); });
   std::ranges::transform(names, names.begin(), shown_xattr);
   return names;
 }
 
-Result<> Union::set_xattr(uint64_t id, std::string_view shown, std::string_view value, int flags) {
+Result<> Union::set_xattr(uint64_t id, std::string_view shown, std::string_view value, int flags,
+                          bool drop_group_id) {
   std::string name = xattr_on_disk(shown);
-  if (is_internal_xattr(name))
-    return fail(is_unsupported_xattr(name) ? EOPNOTSUPP : EPERM, "setxattr");
+  if (hides(name)) return fail(is_unsupported_xattr(name) ? EOPNOTSUPP : EPERM, "setxattr");
+  std::string translated;
+  if (is_acl(name)) value = translated = TRY(acl_on_disk(ids_, value));
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
   if (node->type == S_IFLNK) return fail(EPERM, "setxattr");
   TRY(copy_up(*node));
   auto fd = TRY(object(*node));
   node->no_xattrs = false;
+  if (name == access_acl_name) {
+    TRY(sys::set_xattr(*fd, name.c_str(), value, flags));
+    return drop_group_id ? without_group_id(*node) : Result<>();
+  }
   if (ledger_ == nullptr || (flags & XATTR_CREATE) == 0)
     return sys::set_xattr(*fd, name.c_str(), value, flags);
   if (answered_before()) return sys::set_xattr(*fd, name.c_str(), value);
@@ -180,10 +201,17 @@ Result<> Union::set_xattr(uint64_t id, std::string_view shown, std::string_view 
   return {};
 }
 
+// A set-group-id bit is not for who is no member of the group.
+Result<> Union::without_group_id(Node& node) {
+  auto where = TRY(place(node));
+  auto status = TRY(stat_at(where));
+  if ((status.st_mode & S_ISGID) == 0) return {};
+  return change_mode(where, status.st_mode & 07777 & ~uint32_t{S_ISGID});
+}
+
 Result<> Union::remove_xattr(uint64_t id, std::string_view shown) {
   std::string name = xattr_on_disk(shown);
-  if (is_internal_xattr(name))
-    return fail(is_unsupported_xattr(name) ? EOPNOTSUPP : ENODATA, "removexattr");
+  if (hides(name)) return fail(is_unsupported_xattr(name) ? EOPNOTSUPP : ENODATA, "removexattr");
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
   if (node->type == S_IFLNK) return fail(EPERM, "removexattr");
@@ -194,10 +222,14 @@ Result<> Union::remove_xattr(uint64_t id, std::string_view shown) {
   }
   if (!node->in_upper) {
     auto value = TRY(lower_->xattr(node->lower, name));
-    if (!value) return fail(ENODATA, "removexattr");
+    if (!value) return is_acl(name) ? Result<>() : fail(ENODATA, "removexattr");
   }
   TRY(copy_up(*node));
   auto fd = TRY(object(*node));
+  if (is_acl(name)) {  // whether or not there is one
+    auto removed = sys::remove_xattr(*fd, name.c_str());
+    return removed || removed.error().code == EOPNOTSUPP ? Result<>() : std::move(removed);
+  }
   if (ledger_ == nullptr) return sys::remove_xattr(*fd, name.c_str());
   TRY(sys::get_xattr(*fd, name.c_str()));
   Doing removing(ledger_, Intent::Deed::attribute, {});

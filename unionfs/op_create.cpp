@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "base/sys_file.h"
+#include "unionfs/acl.h"
 #include "unionfs/layer.h"
 #include "unionfs/union.h"
 
@@ -40,7 +41,37 @@ Result<Caller> Union::on_disk(Caller caller) const {
   auto uid = ids_.user_on_disk(caller.uid);
   auto gid = ids_.group_on_disk(caller.gid);
   if (!uid || !gid) return fail(EOVERFLOW, "create");  // as the kernel says of ids it cannot store
-  return Caller{*uid, *gid};
+  return Caller{*uid, *gid, caller.umask};
+}
+
+// The mode and the ACLs of what is about to be made in a directory of the upper.
+Result<> Union::inherit(Node& directory, const Fd& fd, Creation& creation) const {
+  if (!acls_ || S_ISLNK(creation.mode)) return {};
+  if (!directory.no_xattrs) {
+    auto inherited = sys::get_xattr(fd, std::string(default_acl_name).c_str());
+    if (inherited) {
+      auto made = TRY(inherit_acl(*inherited, creation.mode));
+      creation.mode = made.mode;
+      creation.acl = std::move(made.access);
+      creation.default_acl = std::move(*inherited);
+      return {};
+    }
+    int code = inherited.error().code;
+    if (code != ENODATA && code != EOPNOTSUPP) return std::unexpected(std::move(inherited.error()));
+  }
+  creation.mode &= ~(creation.caller.umask & 0777);
+  return {};
+}
+
+// What is made aside is not in the directory that it inherits from.
+Result<> Union::set_acls(const Fd& object, const Creation& creation) const {
+  auto set = [&](std::string_view name, const std::string& acl) -> Result<> {
+    if (acl.empty()) return {};
+    auto kept = TRY(shown_acl({}, mapped_ids_, acl));
+    return sys::set_xattr(object, std::string(name).c_str(), kept);
+  };
+  TRY(set(access_acl_name, creation.acl));
+  return S_ISDIR(creation.mode) ? set(default_acl_name, creation.default_acl) : Result<>();
 }
 
 // The new object's owner is the caller; a set-group-id directory passes its group on, and the bit
@@ -79,9 +110,9 @@ Result<struct stat> Union::dress(const Fd& where, const char* name, const Fd& fi
 template <class Make>
 Result<Union::Made> Union::make_dressed(const Fd& where, const char* name, const Creation& creation,
                                         Make make) {
-  Fd file = TRY(make(where, name));
+  Fd file = TRY(make(where, name, creation.mode));
   auto status = dress(where, name, file, creation);
-  if (status) return Made{std::move(file), *status};
+  if (status) return Made{std::move(file), *status, creation.default_acl.empty()};
   static_cast<void>(sys::remove_all_at(where, name));
   return std::unexpected(std::move(status).error());
 }
@@ -93,6 +124,10 @@ Result<Union::Made> Union::make_over(const Fd& directory, const char* name,
                                      const Creation& creation, bool over_whiteout, Make make) {
   Temporary aside = upper_.temporary();
   auto made = TRY(make_dressed(aside.work(), aside.name(), creation, make));
+  if (!creation.default_acl.empty()) {
+    Fd object = TRY(sys::open_at(aside.work(), aside.name(), O_PATH | O_NOFOLLOW));
+    TRY(set_acls(object, creation));
+  }
   // A directory replaces no whiteout: they change places.
   bool exchange = over_whiteout && S_ISDIR(creation.mode);
   unsigned flags = exchange ? RENAME_EXCHANGE : 0;
@@ -119,6 +154,7 @@ Result<Found> Union::create(uint64_t parent, std::string_view name, Caller calle
   creation.caller = TRY(on_disk(caller));
   creation.mode = mode;
   creation.parent = TRY(stat_of(*fd));
+  TRY(inherit(*directory, *fd, creation));
   bool over_whiteout = directory->above(name) != nullptr;
   // A directory over a name that the lower has must not merge with it.
   creation.opaque = over_whiteout && S_ISDIR(mode) && lower_has(*directory, name);
@@ -139,7 +175,7 @@ Node& Union::adopt(Made made) {
   NodeTable::Inode inode;
   inode.type = made.status.st_mode & S_IFMT;
   inode.in_upper = true;
-  inode.no_xattrs = true;
+  inode.no_xattrs = made.no_xattrs;
   inode.upper_ino = made.status.st_ino;
   inode.ino = lower_->upper_number(made.status.st_dev, made.status.st_ino);
   Node& node = nodes_.make(inode);
@@ -154,23 +190,23 @@ Node& Union::adopt(Made made) {
 Result<Found> Union::mknod(uint64_t parent, std::string_view name, uint32_t mode, dev_t device,
                            Caller caller) {
   if (S_ISCHR(mode) && device == 0) return fail(EPERM, "mknod");  // that would be a whiteout
-  auto make = [&](const Fd& where, const char* text) {
-    if (S_ISREG(mode)) return make_file(where, text, mode);
-    return no_descriptor(sys::mknod_at(where, text, mode, device));
+  auto make = [&](const Fd& where, const char* text, uint32_t made_mode) {
+    if (S_ISREG(made_mode)) return make_file(where, text, made_mode);
+    return no_descriptor(sys::mknod_at(where, text, made_mode, device));
   };
   return create(parent, name, caller, mode, make);
 }
 
 Result<Found> Union::mkdir(uint64_t parent, std::string_view name, uint32_t mode, Caller caller) {
-  auto make = [&](const Fd& where, const char* text) {
-    return no_descriptor(sys::mkdir_at(where, text, mode & 07777));
+  auto make = [&](const Fd& where, const char* text, uint32_t made_mode) {
+    return no_descriptor(sys::mkdir_at(where, text, made_mode & 07777));
   };
   return create(parent, name, caller, S_IFDIR | (mode & 07777), make);
 }
 
 Result<Found> Union::symlink(uint64_t parent, std::string_view name, const char* target,
                              Caller caller) {
-  auto make = [&](const Fd& where, const char* text) {
+  auto make = [&](const Fd& where, const char* text, uint32_t) {
     return no_descriptor(sys::symlink_at(target, where, text));
   };
   return create(parent, name, caller, S_IFLNK, make);
@@ -226,6 +262,11 @@ Result<Found> Union::tmpfile(uint64_t parent, uint32_t mode, Caller caller) {
   auto status = TRY(stat_of(*fd));
   Fd file = TRY(sys::open_unnamed(*upper_.work(), O_RDWR, 0600));
   Caller owner = TRY(on_disk(caller));
+  Creation creation;
+  creation.caller = owner;
+  creation.mode = S_IFREG | (mode & 07777);
+  TRY(inherit(*directory, *fd, creation));
+  mode = creation.mode;
   uint32_t gid = (status.st_mode & S_ISGID) != 0 ? status.st_gid : owner.gid;
   if (ownership_ == Ownership::real) TRY(sys::chown_at(file, "", owner.uid, gid, AT_EMPTY_PATH));
   auto made = TRY(sys::stat(file));
@@ -234,8 +275,9 @@ Result<Found> Union::tmpfile(uint64_t parent, uint32_t mode, Caller caller) {
     TRY(override_.write(file, as_owned(made, owner.uid, gid, mode)));
   } else {
     TRY(sys::chmod(file, mode & 07777));
+    TRY(set_acls(file, creation));
   }
-  Node& node = adopt({std::move(file), made});
+  Node& node = adopt({std::move(file), made, creation.default_acl.empty()});
   node.make_more().held = node.more().data;
   ++held_count_;
   nodes_.hold(node, node.more().held.get());

@@ -21,6 +21,7 @@
 #include "base/sys_process.h"
 #include "base/sys_read_batch.h"
 #include "unionfs/fuse_session.h"
+#include "unionfs/intent.h"
 
 namespace lyr::unionfs {
 namespace {
@@ -254,6 +255,7 @@ void Ring::Queue::serve(Entry& entry) {
     entry.unique = 0;
     return commit(entry);
   }
+  note_more(request, in.opcode);
   owner_.pace_.received();
   if (owner_.counts_ != nullptr) owner_.counts_->count(in.opcode);
   struct fuse_buf buffer{};

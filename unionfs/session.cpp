@@ -32,6 +32,7 @@ struct Served : SessionData {
   std::unique_ptr<Union> instance;
   double timeout_s = 0;
   bool writeback = true;
+  bool acls = false;
   struct fuse_session* session = nullptr;
   std::optional<Seeker> seeker;  // once there is a session
   // Of passthrough: what files are open.
@@ -51,7 +52,7 @@ Union& of(fuse_req_t request) {
 
 Caller caller_of(fuse_req_t request) {
   const struct fuse_ctx* context = fuse_req_ctx(request);
-  return {context->uid, context->gid};
+  return {context->uid, context->gid, context->umask};
 }
 
 // Has the kernel forget the attributes that what was just done put in doubt. It takes no lock that
@@ -112,10 +113,9 @@ void op_init(void* user_data, struct fuse_conn_info* connection) {
         FUSE_CAP_NO_OPEN_SUPPORT, FUSE_CAP_NO_OPENDIR_SUPPORT}) {
     fuse_set_feature_flag(connection, flag);
   }
-  for (uint64_t flag :
-       {FUSE_CAP_READDIRPLUS_AUTO, FUSE_CAP_ATOMIC_O_TRUNC, FUSE_CAP_SPLICE_READ,
-        FUSE_CAP_SPLICE_WRITE, FUSE_CAP_SPLICE_MOVE, FUSE_CAP_POSIX_LOCKS, FUSE_CAP_FLOCK_LOCKS,
-        FUSE_CAP_POSIX_ACL, FUSE_CAP_AUTO_INVAL_DATA, FUSE_CAP_HANDLE_KILLPRIV}) {
+  for (uint64_t flag : {FUSE_CAP_READDIRPLUS_AUTO, FUSE_CAP_ATOMIC_O_TRUNC, FUSE_CAP_SPLICE_READ,
+                        FUSE_CAP_SPLICE_WRITE, FUSE_CAP_SPLICE_MOVE, FUSE_CAP_POSIX_LOCKS,
+                        FUSE_CAP_FLOCK_LOCKS, FUSE_CAP_AUTO_INVAL_DATA, FUSE_CAP_HANDLE_KILLPRIV}) {
     fuse_unset_feature_flag(connection, flag);
   }
   Served& server = served(user_data);
@@ -127,6 +127,15 @@ void op_init(void* user_data, struct fuse_conn_info* connection) {
     // The kernel allows two file systems over another: one more may be on top, or below.
     connection->max_backing_stack_depth =
         server.stacked ? FUSE_BACKING_STACKED_OVER : FUSE_BACKING_STACKED_UNDER;
+  }
+  if (server.acls) {
+    fuse_set_feature_flag(connection, FUSE_CAP_POSIX_ACL);
+    fuse_set_feature_flag(connection, FUSE_CAP_DONT_MASK);
+    fuse_set_feature_flag(connection, FUSE_CAP_SETXATTR_EXT);
+  } else {
+    fuse_unset_feature_flag(connection, FUSE_CAP_POSIX_ACL);
+    fuse_unset_feature_flag(connection, FUSE_CAP_DONT_MASK);
+    fuse_unset_feature_flag(connection, FUSE_CAP_SETXATTR_EXT);
   }
   if (server.opens) server.writeback = false;
   if (!server.writeback) fuse_unset_feature_flag(connection, FUSE_CAP_WRITEBACK_CACHE);
@@ -334,7 +343,8 @@ void op_listxattr(fuse_req_t request, fuse_ino_t node, size_t size) {
 
 void op_setxattr(fuse_req_t request, fuse_ino_t node, const char* name, const char* value,
                  size_t size, int flags) {
-  reply_done(request, of(request).set_xattr(node, name, {value, size}, flags));
+  bool drops = current_request.drops_group_id;
+  reply_done(request, of(request).set_xattr(node, name, {value, size}, flags, drops));
 }
 
 void op_removexattr(fuse_req_t request, fuse_ino_t node, const char* name) {
@@ -464,6 +474,7 @@ Result<> serve(Fd fuse_device, Options options) {
   FuseSession::Settings settings{.user_data = static_cast<SessionData*>(&state),
                                  .debug = options.debug};
   state.instance = TRY(Union::open(std::move(options)));
+  state.acls = state.instance->acls();
   std::unique_ptr<Ring> ring;
   if (by_ring) {
     Fd device = TRY(sys::dup(fuse_device));

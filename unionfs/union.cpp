@@ -49,6 +49,9 @@ Union::Union(std::unique_ptr<Lower> lower, Upper upper, const Options& options)
       redirects_(options.redirects),
       whiteout_files_(options.whiteout_files),
       static_links_(options.static_links),
+      acls_(options.acls.has_value() && options.xattrs && options.ownership == Ownership::real &&
+            !options.ids.squashed()),
+      mapped_ids_(options.acls.value_or(MappedIds())),
       ids_(options.ids),
       ledger_(options.ledger),
       nodes_(*lower_) {}
@@ -87,6 +90,7 @@ Result<> Union::open_root(bool dress) {
 Result<> Union::dress_root() {
   struct stat attr = lower_->status(root_ino);
   const Fd& root = *upper_.root();
+  TRY(remove_acls(root));  // those that it got of the directory it was made in
   if (ownership_ == Ownership::real) TRY(sys::chown_at(root, ".", attr.st_uid, attr.st_gid));
   if (override_.present()) {
     TRY(override_new(root, ".", root, attr));

@@ -21,6 +21,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "unionfs/acl.h"
 #include "unionfs/attribute_use.h"
 #include "unionfs/doing.h"
 #include "unionfs/node.h"
@@ -33,6 +34,7 @@ namespace lyr::unionfs {
 struct Caller {
   uint32_t uid = 0;
   uint32_t gid = 0;
+  uint32_t umask = 0;  // with ACLs; else the kernel has applied it
 };
 
 struct Found {
@@ -60,6 +62,7 @@ struct Content {
 class Union {
  public:
   static Result<std::unique_ptr<Union>> open(Options options);
+  bool acls() const { return acls_; }             // there are POSIX ACLs
   size_t known() const { return nodes_.size(); }  // inodes, to the kernel
 
   // The thread (as the kernel numbers it, 0: none) that what the calling thread of ours asks next
@@ -75,6 +78,7 @@ class Union {
   Result<Found> setattr(uint64_t node, AttributeChange change);
   Result<std::string> readlink(uint64_t node);
 
+  // What is made has the mode as it is given, unless there are ACLs: then the umask is the union's.
   Result<Found> mknod(uint64_t parent, std::string_view name, uint32_t mode, dev_t device,
                       Caller caller);
   Result<Found> mkdir(uint64_t parent, std::string_view name, uint32_t mode, Caller caller);
@@ -103,9 +107,12 @@ class Union {
   Result<> fsync(uint64_t node, bool data_only);
   Result<struct statvfs> statfs();
 
+  // Of ACLs, ids are those that are shown.
   Result<std::string> get_xattr(uint64_t node, std::string_view name);
   Result<std::vector<std::string>> list_xattrs(uint64_t node);
-  Result<> set_xattr(uint64_t node, std::string_view name, std::string_view value, int flags);
+  // `drop_group_id`: with an ACL, as the kernel asks, the set-group-id bit goes.
+  Result<> set_xattr(uint64_t node, std::string_view name, std::string_view value, int flags,
+                     bool drop_group_id);
   Result<> remove_xattr(uint64_t node, std::string_view name);
 
   struct Entry {
@@ -199,11 +206,16 @@ class Union {
     uint32_t mode = 0;  // with its type
     bool opaque = false;
     struct stat parent{};
+    std::string acl;          // its own; empty: the mode says it all
+    std::string default_acl;  // its directory's; empty: there is none
   };
   struct Made {
     Fd file;  // of a regular file
     struct stat status{};
+    bool no_xattrs = true;
   };
+  Result<> inherit(Node& directory, const Fd& fd, Creation& creation) const;
+  Result<> set_acls(const Fd& object, const Creation& creation) const;
   Result<struct stat> dress(const Fd& where, const char* name, const Fd& file,
                             const Creation& creation);
   template <class Make>
@@ -243,6 +255,11 @@ class Union {
   Result<bool> drop_privilege_bits(const Fd& file);  // true: there were some of its mode
   static Result<> drop_capabilities(const Fd& file);
   static void keep_latest_time(Node& node, AttributeChange& change);
+  bool hides(std::string_view xattr) const;
+  Result<std::string> visible_acl(std::string_view on_disk) const;
+  Result<> without_group_id(Node& node);
+  Result<> copy_acl(const char* name, const Fd& object, mode_t mode, const std::string& xattr,
+                    std::string_view lower) const;
   Result<> change_owner(const Place& place, const AttributeChange& change) const;
   static Result<> change_mode(const Place& place, uint32_t mode);
 
@@ -263,6 +280,8 @@ class Union {
   bool redirects_;
   bool whiteout_files_;
   bool static_links_;
+  bool acls_;
+  MappedIds mapped_ids_;  // with ACLs
   Ids ids_;
   Ledger* ledger_;         // null: there will be no successor
   SharedFd proc_fds_;      // /proc/self/fd

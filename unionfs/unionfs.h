@@ -62,16 +62,18 @@ struct Options {
                                 // the host can write
   Ids ids;                      // not with Ownership::in_xattr
   bool xattrs = true;           // false: there are none
-  bool writeback = true;        // the kernel gathers writes
-  bool passthrough = false;     // the kernel reads and writes the upper's files itself, for root of
-                                // the host, without `writeback` (unionfs/opens.h); where it cannot,
-                                // before Linux 6.9, it is as if this were false
-  bool io_uring = false;        // requests come by rings of the CPUs' own instead of the device
-                                // (unionfs/ring.h); no server follows one that is killed
-  double timeout_s = 1e9;       // how long the kernel keeps what it was told
-  Askers askers;                // how the kernel numbers who asks, if that is known
-  bool debug = false;           // libfuse tells of each request on standard error
-  int threads = 1;              // that read requests; 1..64
+  // POSIX ACLs, if `ownership` is real, of the ids that the mount's user namespace has.
+  std::optional<MappedIds> acls;
+  bool writeback = true;     // the kernel gathers writes
+  bool passthrough = false;  // the kernel reads and writes the upper's files itself, for root of
+                             // the host, without `writeback` (unionfs/opens.h); where it cannot,
+                             // before Linux 6.9, it is as if this were false
+  bool io_uring = false;     // requests come by rings of the CPUs' own instead of the device
+                             // (unionfs/ring.h); no server follows one that is killed
+  double timeout_s = 1e9;    // how long the kernel keeps what it was told
+  Askers askers;             // how the kernel numbers who asks, if that is known
+  bool debug = false;        // libfuse tells of each request on standard error
+  int threads = 1;           // that read requests; 1..64
   RequestCounts* counts = nullptr;  // outlives serve(); null: nobody wants to know
   Ledger* ledger = nullptr;         // of a server that may be killed, see unionfs/keeper.h; only
                                     // over a tree

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/sys_file.h"
+#include "unionfs/acl.h"
 
 namespace lyr::unionfs {
 namespace {
@@ -28,6 +29,7 @@ Result<Upper> Upper::open(Fd directory, Fd work, bool trusted_xattrs, bool keep_
   Fd root = TRY(sys::open_at(directory, ".", O_RDONLY | O_DIRECTORY));
   Fd scratch = TRY(sys::open_at(work, ".", O_RDONLY | O_DIRECTORY));
   TRY(empty_directory(scratch, keep_orphans));
+  TRY(remove_acls(scratch));  // else what is made there inherits them
   Upper upper(std::make_shared<const Fd>(std::move(root)),
               std::make_shared<const Fd>(std::move(scratch)));
   upper.format_.trusted = trusted_xattrs;

@@ -142,6 +142,7 @@ Digest import(const std::string& store_path, const std::string& plain) {
 
 Options UnionMount::below() {
   Options options;
+  options.acls = MappedIds();
   if (!settings_.plain_lower) {
     store_ = must(store::Store::open(store_path_), "store");
     tree_ = must(store_->open_image_tree(chain_id_), "tree");
