@@ -75,7 +75,8 @@ class Layers {
                                             "user.overlay.origin",       containers_stat_name,
                                             "user.fuseoverlayfs.opaque", "trusted.overlay.opaque",
                                             "trusted.overlay.redirect",  "user.a",
-                                            security_stat_name,          user_stat_name};
+                                            security_stat_name,          user_stat_name,
+                                            "trusted.overlay.metacopy"};
     static constexpr const char* values[] = {"y",  "x", "/",      "/d",       "/d/../..",
                                              "..", "a", "/a/d/e", "1:2:4750", "0:0:100600:file"};
     const char* name = marks[bytes.byte() % std::size(marks)];

@@ -65,28 +65,28 @@ Result<> Union::copy_acl(const char* name, const Fd& object, mode_t mode, const 
   return sys::chmod_at(*upper_.work(), name, narrow & 07777);
 }
 
-Result<> Union::copy_content(Node& node, const Fd& to) {
-  auto size = static_cast<uint64_t>(lower_->status(node.lower).st_size);
-  auto file = TRY(lower_->file(node.lower));
+Result<> Union::copy_content(Ino from, const Fd& to) {
+  auto size = static_cast<uint64_t>(lower_->status(from).st_size);
+  auto file = TRY(lower_->file(from));
   if (file) {
     TRY(copy_file(*file, to, size));
     return durable_ ? sys::fdatasync(to) : Result<>();
   }
-  if (lower_->clone_into(node.lower, to)) return durable_ ? sys::fdatasync(to) : Result<>();
+  if (lower_->clone_into(from, to)) return durable_ ? sys::fdatasync(to) : Result<>();
   CopyAhead copy{
       .read = [&](uint64_t offset,
-                  std::span<std::byte> data) { return lower_->read(node.lower, offset, data); },
+                  std::span<std::byte> data) { return lower_->read(from, offset, data); },
       .cpus = cpus_};
   uint64_t end = 0;  // up to which the copy is whole
-  for (uint64_t at = lower_->next_data(node.lower, 0); at < size;) {
-    end = std::min(lower_->next_hole(node.lower, at), size);
+  for (uint64_t at = lower_->next_data(from, 0); at < size;) {
+    end = std::min(lower_->next_hole(from, at), size);
     TRY(copy_ahead(copy, at, end, to));
-    at = lower_->next_data(node.lower, end);
+    at = lower_->next_data(from, end);
   }
   if (end < size) TRY(sys::truncate(to, size));  // it ends in a hole, or is one
   if (!durable_) return {};  // blocks can be shared once they are on disk: too long to wait
   // First: what that brings to the disk, fdatasync need not.
-  lower_->keep_copy(node.lower, to);
+  lower_->keep_copy(from, to);
   // Else a power cut could leave an empty file under the name of a whole one.
   return sys::fdatasync(to);
 }
@@ -99,7 +99,7 @@ Result<Temporary> Union::build_copy(Node& node, bool with_content) {
   switch (attr.st_mode & S_IFMT) {
     case S_IFREG:
       file = TRY(sys::open_at(work, made.name(), O_RDWR | O_CREAT | O_EXCL, 0600));
-      if (with_content) TRY(copy_content(node, file));
+      if (with_content) TRY(copy_content(node.lower, file));
       break;
     case S_IFDIR:
       TRY(sys::mkdir_at(work, made.name(), 0700));

@@ -62,6 +62,7 @@ Result<SharedFd> Union::object(Node& node) {
 
 Result<SharedFd> Union::data_fd(Node& node) {
   if (node.more().data) return node.more().data;
+  TRY(complete(node));
   auto fd = TRY(object(node));
   Fd data = TRY(sys::reopen(*fd, O_RDWR));
   node.make_more().data = std::make_shared<const Fd>(std::move(data));

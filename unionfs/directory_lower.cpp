@@ -254,6 +254,8 @@ Result<SharedFd> DirectoryLower::file(Ino ino) {
   Fd found = TRY(open_object(ino));
   auto status = TRY(sys::stat(found));
   if (!S_ISREG(status.st_mode)) return fail(ESTALE, "open");
+  auto marks = TRY(read_marks(found));
+  if (marks.metacopy) found = TRY(content_below(ino, std::move(marks)));
   Fd fd = TRY(sys::reopen(found, O_RDONLY));
   return file_fds_.add(ino, std::move(fd));
 }

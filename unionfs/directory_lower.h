@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "unionfs/format.h"
 #include "unionfs/layer.h"
 #include "unionfs/lower.h"
 #include "unionfs/merge.h"
@@ -110,6 +111,16 @@ class DirectoryLower : public Lower {
   Result<std::vector<Place>> resolve_redirect(const std::vector<Place>& parents, LayerIndex layer,
                                               const std::string& redirect);
   std::vector<Place> places(Ino directory, LayerIndex below) const;
+  // The directories where what a layer has as `name` in `parents` is in the layers below, and its
+  // name there.
+  struct Below {
+    std::vector<Place> parents;
+    std::string name;
+  };
+  Result<Below> below(std::vector<Place> parents, LayerIndex layer, std::string name,
+                      const std::string& redirect);
+  Result<Fd> content_below(Ino file, Marks marks);
+  Result<Fd> find_file(const Below& below, LayerIndex& layer) const;
 
   bool follow_redirects_;
   int steps_left_ = 0;  // of one resolution: hostile layers could make it take for ever

@@ -43,6 +43,8 @@ void take_mark(Marks& marks, std::string_view mark, const std::string& value) {
     marks.redirect = value;
   } else if (mark == whiteout_mark) {
     marks.whiteout = true;
+  } else if (mark == metacopy_mark) {
+    marks.metacopy = true;
   } else if (mark == lower_number_mark) {
     std::from_chars(value.data(), value.data() + value.size(), marks.lower_number);
   }
@@ -66,6 +68,7 @@ Result<Marks> read_marks(const Fd& fd) {
       continue;
     }
     take_mark(marks, mark, TRY(sys::get_xattr(fd, name.c_str())));
+    marks.may_follow |= mark == metacopy_mark && name.starts_with(trusted_prefix);
   }
   return marks;
 }

@@ -19,7 +19,8 @@ constexpr std::string_view user_prefix = "user.overlay.";
 // After the prefix.
 constexpr std::string_view opaque_mark = "opaque";  // "y"; "x": may hold whiteouts made as files
 constexpr std::string_view redirect_mark =
-    "redirect";  // the lower directory, absolute or a sibling
+    "redirect";  // the lower directory (with metacopy: file), absolute or a sibling
+constexpr std::string_view metacopy_mark = "metacopy";  // the file's content is in a layer below
 constexpr std::string_view whiteout_mark = "whiteout";  // on an empty file: a whiteout
 constexpr std::string_view lower_number_mark =
     "lyr_ino";  // ours: the inode number from before copy-up
@@ -44,7 +45,9 @@ struct Marks {
   std::string redirect;         // empty: none
   uint64_t lower_number = 0;    // 0: none
   bool whiteout = false;
-  bool others = false;  // there are attributes that are the container's
+  bool metacopy = false;
+  bool may_follow = false;  // `metacopy` is by who may say so: a user could name any file by it
+  bool others = false;      // there are attributes that are the container's
 };
 // `fd` may be O_PATH. A file system without xattrs has no marks.
 Result<Marks> read_marks(const Fd& fd);

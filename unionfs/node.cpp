@@ -80,6 +80,7 @@ void NodeTable::set(Node& node, const Inode& inode) {
   if (!inode.in_upper) return;
   node.make_more().ino = inode.ino;
   node.make_more().upper_ino = inode.upper_ino;
+  node.make_more().content_from = inode.content_from;
 }
 
 Node& NodeTable::make(const Inode& inode) {

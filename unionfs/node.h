@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -60,6 +61,7 @@ struct Node {
     SharedFd held;                      // that of a file without names, or a directory's descriptor
     SharedFd data;                      // open for reading and writing
     struct timespec timed_at{};         // see Union::keep_latest_time
+    std::optional<Ino> content_from;    // of one in the upper without its content: the lower's file
     std::string text;                   // of the first name
     std::vector<Name> further;          // names
     std::unique_ptr<UpperNames> names;  // of a directory; null: the upper has nothing in it
@@ -118,6 +120,7 @@ class NodeTable {
  public:
   struct Inode : Ledger::Inode {
     bool no_xattrs = false;
+    std::optional<Ino> content_from = {};  // see Node::More
   };
   using Row = Node::Row;
 

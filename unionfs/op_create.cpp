@@ -222,6 +222,7 @@ Result<Found> Union::link(uint64_t id, uint64_t parent, std::string_view name) {
   auto shown = TRY(show(*directory, name));
   if (shown) return fail(EEXIST, "link");
   TRY(copy_up(*node));
+  TRY(complete(*node));
   TRY(copy_up_directory(*directory));
   doubt(*directory);
   auto fd = TRY(directory_fd(*directory));

@@ -15,7 +15,7 @@ Result<> Union::prepare_move(Node& node, Node& to, std::string_view name) {
   bool merges = node.type == S_IFDIR && node.lower != no_ino;
   if (merges && !redirects_) return fail(EXDEV, "rename");
   TRY(copy_up(node));
-  if (node.type != S_IFDIR) return {};
+  if (node.type != S_IFDIR) return complete(node);
   auto fd = TRY(directory_fd(node));
   TRY(load(node));
   if (node.lower != no_ino) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Directories that were renamed in a layer: what lies below such a one is, in the layers below,
 // where its redirect says. As overlayfs has it (fs/overlayfs/namei.c), an absolute redirect is a
-// path in the view that those layers alone give, a relative one a name in the same directory.
+// path in the view that those layers alone give, a relative one a name in the same directory. So it
+// is with files whose attributes alone a layer has, and the content layers below (metacopy).
 #include <fcntl.h>
 
 #include <algorithm>
@@ -84,6 +85,64 @@ Result<std::vector<DirectoryLower::Place>> DirectoryLower::resolve_redirect(
     path.remove_prefix(end);
   }
   return at;
+}
+
+Result<DirectoryLower::Below> DirectoryLower::below(std::vector<Place> parents, LayerIndex layer,
+                                                    std::string name, const std::string& redirect) {
+  if (!redirect.empty() && !follow_redirects_) return fail(EPERM, "redirect");
+  size_t slash = redirect.rfind('/');
+  Below found;
+  if (redirect.starts_with('/')) {
+    found.name = redirect.substr(slash + 1);
+    std::string directory = redirect.substr(0, slash);
+    found.parents = directory.empty() ? places(root_ino, static_cast<LayerIndex>(layer + 1))
+                                      : TRY(resolve_redirect({}, layer, directory));
+  } else {
+    found.name = redirect.empty() ? std::move(name) : redirect;
+    std::erase_if(parents, [&](const Place& place) { return place.layer <= layer; });
+    found.parents = std::move(parents);
+  }
+  if (!is_name(found.name)) return fail(EINVAL, "redirect");
+  return found;
+}
+
+// The topmost such file, and its layer. EIO: there is none.
+Result<Fd> DirectoryLower::find_file(const Below& below, LayerIndex& layer) const {
+  for (const Place& parent : below.parents) {
+    auto directory = TRY(layers_[parent.layer].open_directory(parent.path));
+    auto file = sys::open_no_links(directory, below.name.c_str(), O_PATH | O_NOFOLLOW);
+    if (file) {
+      auto status = TRY(sys::stat(*file));
+      if (!S_ISREG(status.st_mode)) break;
+      layer = parent.layer;
+      return std::move(*file);
+    }
+    if (file.error().code != ENOENT) return file;
+    std::string whiteout = std::string(whiteout_file_prefix).append(below.name);
+    bool hidden = TRY(sys::exists_at(directory, whiteout.c_str()));
+    if (hidden) break;
+  }
+  return fail(EIO, "metacopy");
+}
+
+// What a layer has no content of. EIO: it is not there, has another size or, as it was not root who
+// says so, may not be looked for.
+Result<Fd> DirectoryLower::content_below(Ino file, Marks marks) {
+  const Object& known = object(file);
+  const MergedNames& names = listing(known.directory).names;
+  LayerIndex layer = names.at(known.entry).layer;
+  Below at{places(known.directory, 0), std::string(names.name(known.entry))};
+  steps_left_ = steps_max;
+  while (marks.may_follow) {
+    at = TRY(below(std::move(at.parents), layer, std::move(at.name), marks.redirect));
+    Fd found = TRY(find_file(at, layer));
+    marks = TRY(read_marks(found));
+    if (marks.metacopy) continue;
+    auto status = TRY(sys::stat(found));
+    if (static_cast<uint64_t>(status.st_size) != known.size) break;
+    return found;
+  }
+  return fail(EIO, "metacopy");
 }
 
 Result<std::vector<DirectoryLower::Source>> DirectoryLower::moved_from(

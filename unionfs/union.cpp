@@ -227,6 +227,8 @@ Result<NodeTable::Inode> Union::describe_upper(Node& directory, std::string_view
   } else if (lower_->may_be(marks->lower_number, fresh.type)) {
     fresh.ino = marks->lower_number;
   }
+  if (fresh.type == S_IFREG && marks->metacopy)
+    fresh.content_from = TRY(content_below(directory, *marks, shown.lower));
   return fresh;
 }
 

@@ -195,7 +195,10 @@ class Union {
   Result<> copy_up_directory(Node& directory);
   Result<Temporary> build_copy(Node& node, bool with_content);
   Result<> place_copy(Node& node, Temporary copy, const std::vector<Link>& names);
-  Result<> copy_content(Node& node, const Fd& to);
+  Result<> copy_content(Ino from, const Fd& to);
+  // metacopy.cpp: files of the upper without their content.
+  Result<Ino> content_below(const Node& parent, const Marks& marks, Ino same_name);
+  Result<> complete(Node& node);
   // `object`: where that name is a regular file's, which was made just now, it, open; else none.
   Result<> copy_attributes(Ino ino, const char* name, Fd object);
   Result<std::vector<Link>> aliases_of(Node& node);

@@ -10,7 +10,8 @@ FILE, DIRECTORY, SYMLINK, DEVICE, WHITEOUT, OPAQUE, MARK, FIFO, LINK, MARKED_FIL
 MARKS = ["user.overlay.opaque", "user.overlay.redirect", "user.overlay.whiteout",
          "user.overlay.metacopy", "user.overlay.origin", "user.containers.override_stat",
          "user.fuseoverlayfs.opaque", "trusted.overlay.opaque", "trusted.overlay.redirect",
-         "user.a"]
+         "user.a", "security.fuseoverlayfs.override_stat", "user.fuseoverlayfs.override_stat",
+         "trusted.overlay.metacopy"]
 VALUES = ["y", "x", "/", "/d", "/d/../..", "..", "a", "/a/d/e"]
 
 
@@ -76,6 +77,8 @@ def stacks():
     yield "names-of-one-file", 2, file(0, 0, "f") + operation(LINK, 0, 0, "f", name("h")) + \
         folder(0, 0, "d") + operation(LINK, 0, 0, "f", name("l")) + lower
     yield "metacopy", 2, marked_file(0, 0, "f", "user.overlay.metacopy", "") + lower
+    yield "metacopy-trusted", 2, folder(0, 0, "d") + \
+        marked_file(0, 1, "f", "trusted.overlay.metacopy", "") + lower
     yield "override-stat", 1, marked_file(0, 0, "f", "user.containers.override_stat", "0:0:0777")
     yield "special", 1, operation(FIFO, 0, 0, "n") + operation(SYMLINK, 0, 0, "m")
     yield "whiteout-names-in-the-way", 2, operation(WHITEOUT, 0, 0, ".wh.a") + \
