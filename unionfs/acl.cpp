@@ -4,6 +4,7 @@
 #include <endian.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <bit>
@@ -128,6 +129,29 @@ Result<std::string> acl_on_disk(const Ids& ids, std::string_view shown) {
     if (entry.tag == ACL_GROUP) entry.id = TRY(ids.group_on_disk(entry.id));
   }
   return text_of(entries);
+}
+
+std::optional<std::string> lower_acl(std::string_view name, std::string_view value, uint32_t mode) {
+  auto entries = entries_of(value);
+  if (!entries || (name == default_acl_name && !S_ISDIR(mode))) return std::nullopt;
+  if (name == default_acl_name) return std::string(value);
+  bool masked = std::ranges::find(*entries, ACL_MASK, &Entry::tag) != entries->end();
+  for (Entry& entry : *entries) {
+    if (entry.tag == ACL_USER_OBJ) entry.permissions = mode >> 6 & 7;
+    if (entry.tag == (masked ? ACL_MASK : ACL_GROUP_OBJ)) entry.permissions = mode >> 3 & 7;
+    if (entry.tag == ACL_OTHER) entry.permissions = mode & 7;
+  }
+  return text_of(*entries);
+}
+
+Result<uint32_t> give_acl(const Fd& object, std::string_view name, std::string_view acl,
+                          const Result<std::string>& shown, uint32_t mode) {
+  auto set = shown ? sys::set_xattr(object, std::string(name).c_str(), *shown)
+                   : Result<>(fail(EINVAL, "ACL"));
+  if (set) return mode;
+  if (set.error().code != EOPNOTSUPP && set.error().code != EINVAL)
+    return std::unexpected(std::move(set).error());
+  return name == access_acl_name ? mode_without_acl(acl, mode) : Result<uint32_t>(mode);
 }
 
 Result<uint32_t> mode_without_acl(std::string_view acl, uint32_t mode) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,8 +33,18 @@ Result<> remove_acls(const Fd& object);
 Result<std::string> shown_acl(const Ids& ids, const MappedIds& mapped, std::string_view on_disk);
 Result<std::string> acl_on_disk(const Ids& ids, std::string_view shown);
 
+// The ACL `name` of a lower object of that mode (with its type), when its attribute has that value.
+// Where the two disagree the mode holds, as after a chmod: images are unpacked in that order. None:
+// the value is no valid ACL, or is the default one of what is no directory.
+std::optional<std::string> lower_acl(std::string_view name, std::string_view value, uint32_t mode);
+
 // The mode for an object that loses its ACL: nobody may do more by it than before.
 Result<uint32_t> mode_without_acl(std::string_view acl, uint32_t mode);
+
+// Gives `object`, whose mode is `mode`, what is shown of an ACL; the result is the mode that it is
+// to have: another where it cannot have the ACL (EOPNOTSUPP, EINVAL).
+Result<uint32_t> give_acl(const Fd& object, std::string_view name, std::string_view acl,
+                          const Result<std::string>& shown, uint32_t mode);
 
 // What an object that is to be made with the permissions of `mode` gets of its directory's default
 // ACL, instead of the umask (Linux, fs/posix_acl.c, posix_acl_create).

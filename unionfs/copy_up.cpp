@@ -11,7 +11,8 @@
 
 namespace lyr::unionfs {
 
-Result<> Union::copy_attributes(Ino ino, const char* name, Fd object) {
+Result<> Union::copy_attributes(const Node& node, const char* name, Fd object) {
+  Ino ino = node.lower;
   struct stat attr = lower_->status(ino);
   const Fd& work = *upper_.work();
   bool symlink = S_ISLNK(attr.st_mode);
@@ -30,18 +31,10 @@ Result<> Union::copy_attributes(Ino ino, const char* name, Fd object) {
     TRY(open ? sys::chmod(object, mode) : sys::chmod_at(work, name, mode));
   }
   if (!symlink) {
-    auto names = TRY(lower_->xattr_names(ino));
-    for (const std::string& xattr : names) {
-      if (hides(xattr)) continue;
-      auto value = TRY(lower_->xattr(ino, xattr));
-      if (is_acl(xattr)) {
-        TRY(copy_acl(name, object, attr.st_mode, xattr, value.value_or("")));
-        continue;
-      }
-      auto set = sys::set_xattr(object, xattr.c_str(), value.value_or(""));
-      // What the upper's file system or our rights do not allow is lost, as with overlayfs on such
-      // a one.
-      if (!set && set.error().code != EOPNOTSUPP && set.error().code != EPERM) return set;
+    uint32_t mode = TRY(copy_xattrs(ino, object));
+    if (mode != attr.st_mode) {
+      TRY(open ? sys::chmod(object, mode & 07777) : sys::chmod_at(work, name, mode & 07777));
+      doubt_mode(node.id);
     }
     bool may_mark = S_ISREG(attr.st_mode) || S_ISDIR(attr.st_mode) || upper_.format().trusted;
     if (may_mark) TRY(upper_.note_number(object, attr.st_ino));
@@ -53,16 +46,39 @@ Result<> Union::copy_attributes(Ino ino, const char* name, Fd object) {
   return open ? sys::utimens(object, times) : sys::utimens_at(work, name, times);
 }
 
-// Where the upper's file system has no ACLs the mode alone says who may do what.
-Result<> Union::copy_acl(const char* name, const Fd& object, mode_t mode, const std::string& xattr,
-                         std::string_view lower) const {
-  auto acl = shown_acl({}, mapped_ids_, lower);
-  if (!acl) return {};  // see visible_acl
-  auto set = sys::set_xattr(object, xattr.c_str(), *acl);
-  if (set || set.error().code != EOPNOTSUPP) return set;
-  if (xattr != access_acl_name) return {};
-  mode_t narrow = TRY(mode_without_acl(lower, mode));
-  return sys::chmod_at(*upper_.work(), name, narrow & 07777);
+// The result is the mode that the copy is to have.
+Result<uint32_t> Union::copy_xattrs(Ino ino, const Fd& object) {
+  auto names = TRY(lower_->xattr_names(ino));
+  bool acls = false;
+  for (const std::string& xattr : names) {
+    acls |= is_acl(xattr);
+    if (is_internal_xattr(xattr)) continue;
+    auto value = TRY(lower_->xattr(ino, xattr));
+    auto set = sys::set_xattr(object, xattr.c_str(), value.value_or(""));
+    // What the upper's file system or our rights do not allow is lost, as with overlayfs on such a
+    // one.
+    if (!set && set.error().code != EOPNOTSUPP && set.error().code != EPERM)
+      return std::unexpected(std::move(set).error());
+  }
+  return acls ? copy_acls(ino, object) : Result<uint32_t>(lower_->status(ino).st_mode);
+}
+
+// Also where they are not shown, for who mounts the upper later. Where the upper's file system has
+// none the mode alone says who may do what.
+Result<uint32_t> Union::copy_acls(Ino ino, const Fd& object) {
+  uint32_t mode = lower_->status(ino).st_mode;
+  if (ownership_ != Ownership::real || ids_.squashed()) return mode;
+  for (std::string_view name : {access_acl_name, default_acl_name}) {
+    auto acl = TRY(lower_acl(ino, name));
+    if (acl) mode = TRY(give_acl(object, name, *acl, shown_acl({}, mapped_ids_, *acl), mode));
+  }
+  return mode;
+}
+
+Result<std::optional<std::string>> Union::lower_acl(Ino ino, std::string_view name) {
+  auto value = TRY(lower_->xattr(ino, std::string(name)));
+  if (!value) return std::optional<std::string>();
+  return unionfs::lower_acl(name, *value, lower_->status(ino).st_mode);
 }
 
 Result<> Union::copy_content(Ino from, const Fd& to) {
@@ -112,7 +128,7 @@ Result<Temporary> Union::build_copy(Node& node, bool with_content) {
     default:
       TRY(sys::mknod_at(work, made.name(), attr.st_mode & S_IFMT, attr.st_rdev));
   }
-  TRY(copy_attributes(node.lower, made.name(), std::move(file)));
+  TRY(copy_attributes(node, made.name(), std::move(file)));
   return made;
 }
 

@@ -200,12 +200,13 @@ void op_getxattr(fuse_req_t request, fuse_ino_t node, const char* name, size_t s
     return;
   }
   if (is_acl(name)) {
-    auto acl = shown_acl(image.options.ids, image.options.mapped_ids, **value);
-    if (!acl) {  // it is none, and says nothing
+    auto acl = lower_acl(name, **value, image.lower->status(ino).st_mode);
+    auto shown = shown_acl(image.options.ids, image.options.mapped_ids, acl.value_or(""));
+    if (shown) {
+      reply_bytes(request, size, *shown);
+    } else {
       fuse_reply_err(request, ENODATA);
-      return;
     }
-    reply_bytes(request, size, *acl);
     return;
   }
   bool capability = std::string_view(name) == "security.capability";
@@ -224,7 +225,11 @@ void op_listxattr(fuse_req_t request, fuse_ino_t node, size_t size) {
   }
   std::string list;
   for (const std::string& name : *names) {
-    if (!hides(image, name)) list.append(name.c_str(), name.size() + 1);
+    if (hides(image, name)) continue;
+    auto value = is_acl(name) ? image.lower->xattr(ino, name) : std::optional<std::string>("");
+    if (!value || !*value) continue;
+    if (is_acl(name) && !lower_acl(name, **value, image.lower->status(ino).st_mode)) continue;
+    list.append(name.c_str(), name.size() + 1);
   }
   reply_bytes(request, size, list);
 }
@@ -358,6 +363,19 @@ struct fuse_lowlevel_ops operations(const store::Tree& tree) {
   return ops;
 }
 
+// The image root's.
+Result<> dress_in_acls(const Fd& upper, const store::Tree& tree, const Ids& ids) {
+  uint32_t given = S_IFDIR | tree.attr(root_ino).mode;
+  uint32_t mode = given;
+  for (uint32_t i = 0; i < tree.xattr_count(root_ino); ++i) {
+    store::TreeXattr xattr = tree.xattr(root_ino, i);
+    if (!is_acl(xattr.name)) continue;
+    auto acl = lower_acl(xattr.name, xattr.value, given);
+    if (acl) mode = TRY(give_acl(upper, xattr.name, *acl, shown_acl(ids, {}, *acl), mode));
+  }
+  return mode == given ? Result<>() : sys::chmod_at(upper, ".", mode & 07777);
+}
+
 }  // namespace
 
 Result<> serve_image(Fd fuse_device, const ImageOptions& options) {
@@ -392,6 +410,7 @@ Result<> dress_upper(const Fd& upper, const store::Tree& tree, bool trusted_xatt
   TRY(remove_acls(upper));  // those that it got of the directory it was made in
   TRY(sys::chown_at(upper, ".", ids.shown_user(attr.uid), ids.shown_group(attr.gid)));
   TRY(sys::chmod_at(upper, ".", attr.mode & 07777));
+  TRY(dress_in_acls(upper, tree, ids));
   std::string mark =
       Format{.trusted = trusted_xattrs, .device_whiteouts = true}.name(lower_number_mark);
   auto noted = sys::set_xattr(upper, mark.c_str(), std::to_string(root_ino));

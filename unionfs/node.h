@@ -60,7 +60,7 @@ struct Node {
     uint64_t upper_ino = 0;             // of the upper object
     SharedFd held;                      // that of a file without names, or a directory's descriptor
     SharedFd data;                      // open for reading and writing
-    struct timespec timed_at{};         // see Union::keep_latest_time
+    struct timespec timed_at{};         // see Union::comes_late
     std::optional<Ino> content_from;    // of one in the upper without its content: the lower's file
     std::string text;                   // of the first name
     std::vector<Name> further;          // names

@@ -30,20 +30,14 @@ bool is_before(const struct timespec& one, const struct timespec& other) {
 
 // When the kernel writes a file back it sends its times without the file's lock (fuse_flush_times),
 // and they may come after those of a change that was made later, a truncation say. By when each was
-// made the late ones are known. Who sets times himself has the lock; he sends the same when they
-// are of the modification only, which is why those that are much older are taken: it is the clock
-// that was put back.
-void Union::keep_latest_time(Node& node, AttributeChange& change) {
+// made the late ones are known. Who sets the time of the modification only has the lock, and sends
+// the same: his is lost if the clock was put back by less than this since the file was changed.
+bool Union::comes_late(const Node& node, const AttributeChange& change) {
   constexpr time_t late_s = 60;  // more than the kernel keeps what is to be written back
-  if (!change.mtime || !change.changed_at) return;
-  struct timespec& latest = node.make_more().timed_at;
+  const struct timespec& latest = node.more().timed_at;
   bool only_time = !change.mode && !change.uid && !change.gid && !change.size && !change.atime;
-  if (only_time && is_before(*change.changed_at, latest) &&
-      change.changed_at->tv_sec + late_s >= latest.tv_sec) {
-    change.mtime.reset();
-  } else {
-    latest = *change.changed_at;
-  }
+  return change.mtime && change.changed_at && only_time && is_before(*change.changed_at, latest) &&
+         change.changed_at->tv_sec + late_s >= latest.tv_sec;
 }
 
 // How an upper object is reached: by a descriptor that is open anyway, else by its name.
@@ -118,7 +112,7 @@ Result<Found> Union::setattr(uint64_t id, AttributeChange change) {
     auto fd = TRY(data_fd(*node));
     if (change.drop_privileges) TRY(drop_privilege_bits(*fd));
   }
-  keep_latest_time(*node, change);
+  if (comes_late(*node, change)) change.mtime.reset();
   auto where = TRY(place(*node));
   if (override_.present()) {
     TRY(change_overridden(where, change));
@@ -128,6 +122,7 @@ Result<Found> Union::setattr(uint64_t id, AttributeChange change) {
   }
   if (change.size) TRY(sys::truncate(*where.open, *change.size));
   TRY(change_times(where, change));
+  if (change.mtime && change.changed_at) node->make_more().timed_at = *change.changed_at;
   return describe(*node, shown(*node, TRY(stat_at(where))));
 }
 
@@ -148,12 +143,11 @@ Result<std::string> Union::get_xattr(uint64_t id, std::string_view shown) {
     if (!value && value.error().code == EOPNOTSUPP) return fail(ENODATA, "getxattr");
     return visible_acl(TRY(std::move(value)));
   }
-  auto value = TRY(lower_->xattr(node->lower, name));
+  auto value = TRY(is_acl(name) ? lower_acl(node->lower, name) : lower_->xattr(node->lower, name));
   if (!value) return fail(ENODATA, "getxattr");
   return is_acl(name) ? visible_acl(*value) : std::move(*value);
 }
 
-// What an image has for an ACL and is none says nothing: the mode holds.
 Result<std::string> Union::visible_acl(std::string_view on_disk) const {
   auto acl = shown_acl(ids_, mapped_ids_, on_disk);
   if (!acl) return fail(ENODATA, "getxattr");
@@ -166,6 +160,7 @@ Result<std::vector<std::string>> Union::list_xattrs(uint64_t id) {
   std::vector<std::string> names;
   if (!node->in_upper) {
     names = TRY(lower_->xattr_names(node->lower));
+    TRY(erase_invalid_acls(node->lower, names));
   } else if (node->type != S_IFLNK && !node->no_xattrs) {
     auto fd = TRY(object(*node));
     names = TRY(sys::list_xattrs(*fd));
@@ -173,6 +168,16 @@ Result<std::vector<std::string>> Union::list_xattrs(uint64_t id) {
   std::erase_if(names, [&](const std::string& name) { return hides(name); });
   std::ranges::transform(names, names.begin(), shown_xattr);
   return names;
+}
+
+Result<> Union::erase_invalid_acls(Ino ino, std::vector<std::string>& names) {
+  for (std::string_view name : {access_acl_name, default_acl_name}) {
+    auto at = std::ranges::find(names, name);
+    if (at == names.end()) continue;
+    auto acl = TRY(lower_acl(ino, name));
+    if (!acl) names.erase(at);
+  }
+  return {};
 }
 
 Result<> Union::set_xattr(uint64_t id, std::string_view shown, std::string_view value, int flags,
@@ -221,7 +226,8 @@ Result<> Union::remove_xattr(uint64_t id, std::string_view shown) {
     return removed || removed.error().code == ENODATA ? Result<>() : std::move(removed);
   }
   if (!node->in_upper) {
-    auto value = TRY(lower_->xattr(node->lower, name));
+    auto value =
+        TRY(is_acl(name) ? lower_acl(node->lower, name) : lower_->xattr(node->lower, name));
     if (!value) return is_acl(name) ? Result<>() : fail(ENODATA, "removexattr");
   }
   TRY(copy_up(*node));

@@ -96,6 +96,8 @@ Result<> Union::dress_root() {
     TRY(override_new(root, ".", root, attr));
   } else {
     TRY(sys::chmod_at(root, ".", attr.st_mode & 07777));
+    uint32_t mode = TRY(copy_acls(root_ino, root));
+    if (mode != attr.st_mode) TRY(sys::chmod_at(root, ".", mode & 07777));
   }
   TRY(upper_.note_number(root, attr.st_ino));
   struct timespec times[2] = {attr.st_mtim, attr.st_mtim};

@@ -200,7 +200,10 @@ class Union {
   Result<Ino> content_below(const Node& parent, const Marks& marks, Ino same_name);
   Result<> complete(Node& node);
   // `object`: where that name is a regular file's, which was made just now, it, open; else none.
-  Result<> copy_attributes(Ino ino, const char* name, Fd object);
+  Result<> copy_attributes(const Node& node, const char* name, Fd object);
+  Result<uint32_t> copy_xattrs(Ino ino, const Fd& object);
+  Result<uint32_t> copy_acls(Ino ino, const Fd& object);
+  Result<std::optional<std::string>> lower_acl(Ino ino, std::string_view name);
   Result<std::vector<Link>> aliases_of(Node& node);
 
   // Creation and removal.
@@ -257,12 +260,11 @@ class Union {
   std::mutex& time_mutex(uint64_t node) { return time_mutexes_[node % time_mutexes_.size()]; }
   Result<bool> drop_privilege_bits(const Fd& file);  // true: there were some of its mode
   static Result<> drop_capabilities(const Fd& file);
-  static void keep_latest_time(Node& node, AttributeChange& change);
+  static bool comes_late(const Node& node, const AttributeChange& change);
   bool hides(std::string_view xattr) const;
+  Result<> erase_invalid_acls(Ino ino, std::vector<std::string>& names);
   Result<std::string> visible_acl(std::string_view on_disk) const;
   Result<> without_group_id(Node& node);
-  Result<> copy_acl(const char* name, const Fd& object, mode_t mode, const std::string& xattr,
-                    std::string_view lower) const;
   Result<> change_owner(const Place& place, const AttributeChange& change) const;
   static Result<> change_mode(const Place& place, uint32_t mode);
 

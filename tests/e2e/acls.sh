@@ -46,7 +46,8 @@ for turn in first second; do
 yes no 640" lyr start -a c
 done
 
-# An image's own: one names a user of the container, one an id that a user's containers do not have.
+# An image's own: one names a user of the container, one an id that a user's containers do not have,
+# one is none, one allows more than the mode, one is a directory's; the root has one, too.
 load busybox
 cat >layer.py <<'PYTHON'
 import io
@@ -55,32 +56,54 @@ import sys
 import tarfile
 
 
-def acl(user):
-    entries = [(1, 6, 0), (2, 4, user), (4, 0, 0), (16, 4, 0), (32, 0, 0)]
+def acl(user, others=0):
+    entries = [(1, 7, 0), (2, 4, user), (4, 0, 0), (16, 4, 0), (32, others, 0)]
     return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
 
 
-values = {"known": acl(34), "unknown": acl(0x7f000000), "none": b"rw"}
+def add(tar, name, mode, value, kind="access", content=b""):
+    entry = tarfile.TarInfo(name)
+    entry.mode, entry.size = mode, len(content)
+    entry.type = tarfile.REGTYPE if content else tarfile.DIRTYPE
+    entry.pax_headers = {"SCHILY.xattr.system.posix_acl_" + kind: value.decode()}
+    tar.addfile(entry, io.BytesIO(content))
+
+
 with tarfile.open(fileobj=sys.stdout.buffer, mode="w|", format=tarfile.PAX_FORMAT) as tar:
-    for name, value in values.items():
-        entry = tarfile.TarInfo("srv/" + name)
-        entry.mode, entry.size = 0o640, len(name)
-        entry.pax_headers = {"SCHILY.xattr.system.posix_acl_access": value.decode()}
-        tar.addfile(entry, io.BytesIO(name.encode()))
+    add(tar, "./", 0o755, acl(34), kind="default")
+    for name, value in {"known": acl(34), "unknown": acl(0x7f000000), "none": b"rw"}.items():
+        add(tar, "srv/" + name, 0o640, value, content=name.encode())
+    add(tar, "srv/wide", 0o600, acl(34, others=4), content=b"wide")
+    add(tar, "srv/misplaced", 0o600, acl(34), kind="default", content=b"misplaced")
 PYTHON
 python3 layer.py |
   python3 -B "$here/add_layer.py" "$images/busybox.tar" acls.tar lyr.test/acls:latest
 lyr load -q -i acls.tar >/dev/null
 lyr run -d --name up lyr.test/acls sleep 1000 >/dev/null
+files="known unknown none wide misplaced"
 readable() {
   for user in 34 35; do
-    for name in known unknown none; do
-      lyr exec -u $user:$user up cat /srv/$name 2>/dev/null || true
-      echo -n " "
+    echo -n "$user:"
+    for name in $files; do
+      if lyr exec -u $user:$user up cat /srv/$name >/dev/null 2>&1; then echo -n " $name"; fi
     done
+    echo
   done
+  lyr exec up sh -c "cd /srv; stat -c '%a %n' $files"
 }
-[ "$(readable)" = "known      " ] || { readable; exit 1; }
-lyr exec up sh -c 'for name in known unknown none; do echo -n + >>/srv/$name; done'
-[ "$(readable)" = "known+      " ] || { readable; exit 1; }
-prints "unknown+" lyr exec up cat /srv/unknown
+expected="34: known
+35:
+640 known
+640 unknown
+640 none
+600 wide
+600 misplaced"
+prints "$expected" readable
+lyr exec up sh -c "for name in $files; do echo -n + >>/srv/\$name; done"
+prints "$expected" readable
+lyr exec up sh -c "chmod 600 /srv/misplaced; touch /srv/wide"
+prints "$expected" readable
+prints "known+unknown+none+wide+misplaced+" lyr exec up sh -c "cd /srv; cat $files"
+lyr exec up sh -c 'umask 077; echo new >/new; chmod 755 /'
+prints "new" lyr exec -u 34:34 up cat /new
+prints 1 lyr exec -u 35:35 up sh -c 'cat /new 2>/dev/null; echo $?'

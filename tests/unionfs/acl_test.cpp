@@ -15,7 +15,6 @@
 #include <filesystem>
 
 #include "tests/unionfs/acl_text.h"
-#include "tests/unionfs/kernel_caches.h"
 #include "tests/unionfs/snapshot.h"
 #include "tests/unionfs/union_mount.h"
 
@@ -147,6 +146,12 @@ std::string without_times(const std::map<std::string, std::string>& all) {
   return text;
 }
 
+mode_t mode_of(const std::string& path) {
+  struct stat status{};
+  EXPECT_EQ(stat(path.c_str(), &status), 0) << path;
+  return status.st_mode & 07777;
+}
+
 int open_and_touch(const std::string& path) {
   int file = open(path.c_str(), O_WRONLY);
   bool written = file >= 0 && pwrite(file, "!", 1, 0) == 1;
@@ -215,10 +220,15 @@ TEST_F(AclsBy, AreNotThereWhenNotWanted) {
   EXPECT_EQ(errno, EOPNOTSUPP);
   mode_t before = umask(027);
   EXPECT_EQ(open_new(mounted.path() + "/d/new", 0666), 0);
+  EXPECT_EQ(mkdir((mounted.path() + "/d/sub").c_str(), 0777), 0);
+  EXPECT_EQ(mkfifo((mounted.path() + "/d/fifo").c_str(), 0666), 0);
   umask(before);
-  struct stat status{};
-  ASSERT_EQ(stat((mounted.path() + "/d/new").c_str(), &status), 0);
-  EXPECT_EQ(status.st_mode & 07777, 0640U);
+  EXPECT_EQ(mode_of(mounted.path() + "/d/new"), 0640U);
+  EXPECT_EQ(mode_of(mounted.path() + "/d/sub"), 0750U);
+  EXPECT_EQ(mode_of(mounted.path() + "/d/fifo"), 0640U);
+  ASSERT_EQ(open_and_touch(mounted.path() + "/f"), 0);
+  mounted.unmount();
+  EXPECT_EQ(acl_at(mounted.upper() + "/f", access_acl_name), acl(6, 4, 0, 4, 0)) << "for others";
 }
 
 // Nobody may do more with a copy that has no ACL than with what was copied.
@@ -233,11 +243,8 @@ TEST_F(AclsBy, GiveNobodyMoreWhereTheUpperHasNone) {
     EXPECT_EQ(opened_by(friend_id, mounted.path() + "/f", O_RDONLY), "ok");
     for (const char* name : {"/f", "/g"}) {
       ASSERT_EQ(open_and_touch(mounted.path() + name), 0);
-      drop_kernel_caches();
       EXPECT_EQ(opened_by(friend_id, mounted.path() + name, O_RDONLY), "EACCES") << name;
-      struct stat status{};
-      ASSERT_EQ(stat((mounted.path() + name).c_str(), &status), 0);
-      EXPECT_EQ(status.st_mode & 07777, 0600U) << name;
+      EXPECT_EQ(mode_of(mounted.path() + name), 0600U) << name;
     }
     EXPECT_EQ(set_acl(mounted.path() + "/f", access_acl_name, acl(7, 7, 7, 7, 7)), -1);
     EXPECT_EQ(errno, EOPNOTSUPP);
@@ -277,7 +284,11 @@ TEST_F(AclsBy, AreKeptByTheNextServer) {
   mounted.kill_server();
   mode_t before = umask(027);
   EXPECT_EQ(open_new(mounted.path() + "/d/after", 0666), 0);
+  EXPECT_EQ(open_new(mounted.path() + "/plain/after", 0666), 0);
+  EXPECT_EQ(mkdir((mounted.path() + "/plain/sub").c_str(), 0777), 0);
   umask(before);
+  EXPECT_EQ(mode_of(mounted.path() + "/plain/after"), 0640U);
+  EXPECT_EQ(mode_of(mounted.path() + "/plain/sub"), 0750U);
   EXPECT_EQ(acl_at(mounted.path() + "/d/after", access_acl_name),
             acl_at(mounted.path() + "/d/before", access_acl_name));
   EXPECT_EQ(acl_at(mounted.path() + "/d/after", access_acl_name), acl(6, 6, 5, 6, 0));

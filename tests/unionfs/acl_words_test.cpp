@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ACLs as bytes: which are valid, whose ids they name, what is left of them.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "tests/unionfs/acl_text.h"
 #include "unionfs/acl.h"
@@ -71,6 +72,19 @@ TEST(Acl, AModeInItsPlaceGivesNobodyMore) {
   EXPECT_EQ(mode_without_acl(acl(7, 0, 7, 7, 7), 0777).value(), 0700U);
   EXPECT_EQ(mode_without_acl(of_groups(4, 6, 6), 0766).value(), 0744U);
   EXPECT_FALSE(mode_without_acl("", 0777));
+}
+
+TEST(Acl, AnImagesIsFittedToItsMode) {
+  std::string wide = acl(7, 6, 5, 7, 4);
+  EXPECT_EQ(lower_acl(access_acl_name, wide, S_IFREG | 0600), acl(6, 6, 5, 0, 0));
+  EXPECT_EQ(lower_acl(access_acl_name, wide, S_IFREG | 04751), acl(7, 6, 5, 5, 1));
+  auto small = [](uint16_t group) {
+    return acl_of({{ACL_USER_OBJ, 7, no_id}, {ACL_GROUP_OBJ, group, no_id}, {ACL_OTHER, 4, no_id}});
+  };
+  EXPECT_EQ(lower_acl(access_acl_name, small(7), S_IFREG | 0754), small(5));
+  EXPECT_EQ(lower_acl(default_acl_name, wide, S_IFDIR | 0700), wide);
+  EXPECT_EQ(lower_acl(default_acl_name, wide, S_IFREG | 0700), std::nullopt);
+  EXPECT_EQ(lower_acl(access_acl_name, "rw", S_IFREG | 0700), std::nullopt);
 }
 
 TEST(Acl, WhatIsNoneIsAnError) {
