@@ -149,7 +149,10 @@ Result<uint32_t> give_acl(const Fd& object, std::string_view name, std::string_v
   auto set = shown ? sys::set_xattr(object, std::string(name).c_str(), *shown)
                    : Result<>(fail(EINVAL, "ACL"));
   if (set) return mode;
-  if (set.error().code != EOPNOTSUPP && set.error().code != EINVAL)
+  // No ACLs there, no such id, no right to, or not so long a one: a full disk is met elsewhere,
+  // too.
+  static constexpr int cannot[] = {EOPNOTSUPP, EINVAL, EPERM, ENOSPC, E2BIG, ERANGE};
+  if (std::ranges::find(cannot, set.error().code) == std::end(cannot))
     return std::unexpected(std::move(set).error());
   return name == access_acl_name ? mode_without_acl(acl, mode) : Result<uint32_t>(mode);
 }

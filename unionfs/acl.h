@@ -42,7 +42,7 @@ std::optional<std::string> lower_acl(std::string_view name, std::string_view val
 Result<uint32_t> mode_without_acl(std::string_view acl, uint32_t mode);
 
 // Gives `object`, whose mode is `mode`, what is shown of an ACL; the result is the mode that it is
-// to have: another where it cannot have the ACL (EOPNOTSUPP, EINVAL).
+// to have: another where it cannot have the ACL, which may be too long for it.
 Result<uint32_t> give_acl(const Fd& object, std::string_view name, std::string_view acl,
                           const Result<std::string>& shown, uint32_t mode);
 

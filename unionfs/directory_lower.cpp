@@ -174,6 +174,13 @@ Result<Ino> DirectoryLower::identify(Ino directory, uint32_t index) {
   } else {
     ino = make(status, directory, index);
   }
+  if (S_ISREG(status.stx_mode) && status.stx_blocks * 512 < status.stx_size) {
+    Fd object = TRY(sys::open_no_links(*fd, text.c_str(), O_PATH | O_NOFOLLOW));
+    auto marks = TRY(read_marks(object));
+    if (marks.metacopy)
+      this->object(ino).blocks =
+          static_cast<uint64_t>(blocks_of(static_cast<off_t>(status.stx_size)));
+  }
   names.at(index).ino = ino;
   if (S_ISDIR(status.stx_mode)) {
     for (LayerIndex one : names.layers(index)) {

@@ -43,8 +43,6 @@ void take_mark(Marks& marks, std::string_view mark, const std::string& value) {
     marks.redirect = value;
   } else if (mark == whiteout_mark) {
     marks.whiteout = true;
-  } else if (mark == metacopy_mark) {
-    marks.metacopy = true;
   } else if (mark == lower_number_mark) {
     std::from_chars(value.data(), value.data() + value.size(), marks.lower_number);
   }
@@ -67,8 +65,11 @@ Result<Marks> read_marks(const Fd& fd) {
       marks.others |= !is_internal_xattr(name) || is_acl(name);
       continue;
     }
-    take_mark(marks, mark, TRY(sys::get_xattr(fd, name.c_str())));
-    marks.may_follow |= mark == metacopy_mark && name.starts_with(trusted_prefix);
+    std::string value = TRY(sys::get_xattr(fd, name.c_str()));
+    take_mark(marks, mark, value);
+    if (!name.starts_with(trusted_prefix)) continue;
+    marks.metacopy |= mark == metacopy_mark;
+    if (mark == redirect_mark) marks.content_redirect = std::move(value);
   }
   return marks;
 }

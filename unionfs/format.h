@@ -4,6 +4,8 @@
 // words of that kind which are its own, of an overlay within it, are escaped on disk.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -38,6 +40,9 @@ struct Format {
   std::string name(std::string_view mark) const;
 };
 
+// What is shown of a file without its content: programs take none for a hole.
+constexpr blkcnt_t blocks_of(off_t size) { return (size + 511) / 512; }
+
 // What the marks on one upper object say.
 struct Marks {
   bool opaque = false;
@@ -45,9 +50,10 @@ struct Marks {
   std::string redirect;         // empty: none
   uint64_t lower_number = 0;    // 0: none
   bool whiteout = false;
+  // Of these two root's words count only: users could name any file by theirs.
   bool metacopy = false;
-  bool may_follow = false;  // `metacopy` is by who may say so: a user could name any file by it
-  bool others = false;      // there are attributes that are the container's
+  std::string content_redirect;  // empty: none
+  bool others = false;           // there are attributes that are the container's
 };
 // `fd` may be O_PATH. A file system without xattrs has no marks.
 Result<Marks> read_marks(const Fd& fd);

@@ -98,7 +98,8 @@ Result<DirectoryLower::Below> DirectoryLower::below(std::vector<Place> parents, 
     found.parents = directory.empty() ? places(root_ino, static_cast<LayerIndex>(layer + 1))
                                       : TRY(resolve_redirect({}, layer, directory));
   } else {
-    found.name = redirect.empty() ? std::move(name) : redirect;
+    if (!redirect.empty()) name = redirect;
+    found.name = std::move(name);
     std::erase_if(parents, [&](const Place& place) { return place.layer <= layer; });
     found.parents = std::move(parents);
   }
@@ -125,24 +126,22 @@ Result<Fd> DirectoryLower::find_file(const Below& below, LayerIndex& layer) cons
   return fail(EIO, "metacopy");
 }
 
-// What a layer has no content of. EIO: it is not there, has another size or, as it was not root who
-// says so, may not be looked for.
+// What a layer has no content of. EIO: it is not there, or has another size.
 Result<Fd> DirectoryLower::content_below(Ino file, Marks marks) {
   const Object& known = object(file);
   const MergedNames& names = listing(known.directory).names;
   LayerIndex layer = names.at(known.entry).layer;
   Below at{places(known.directory, 0), std::string(names.name(known.entry))};
   steps_left_ = steps_max;
-  while (marks.may_follow) {
-    at = TRY(below(std::move(at.parents), layer, std::move(at.name), marks.redirect));
+  while (true) {
+    at = TRY(below(std::move(at.parents), layer, std::move(at.name), marks.content_redirect));
     Fd found = TRY(find_file(at, layer));
     marks = TRY(read_marks(found));
     if (marks.metacopy) continue;
     auto status = TRY(sys::stat(found));
-    if (static_cast<uint64_t>(status.st_size) != known.size) break;
+    if (static_cast<uint64_t>(status.st_size) != known.size) return fail(EIO, "metacopy");
     return found;
   }
-  return fail(EIO, "metacopy");
 }
 
 Result<std::vector<DirectoryLower::Source>> DirectoryLower::moved_from(

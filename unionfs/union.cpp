@@ -274,6 +274,7 @@ Result<struct stat> Union::attr(Node& node) {
 struct stat Union::shown(const Node& node, struct stat status) const {
   if (node.in_upper && node.type == S_IFDIR && node.lower != no_ino) status.st_nlink = 1;
   if (node.orphan) status.st_nlink -= 1;
+  if (node.more().content_from) status.st_blocks = blocks_of(status.st_size);
   status.st_uid = ids_.shown_user(status.st_uid);
   status.st_gid = ids_.shown_group(status.st_gid);
   if (ownership_ == Ownership::in_xattr) status.st_uid = status.st_gid = 0;

@@ -145,6 +145,53 @@ TEST_F(Metacopy, IsCompletedAnewAfterACrash) {
   EXPECT_EQ(read_all(mounted.path() + "/large"), std::string(300000, 'l'));
 }
 
+// A user may set attributes of his files, through overlayfs too.
+TEST_F(Metacopy, FollowsNoUsersWord) {
+  std::ofstream(base_ + "/low/other") << "same size as ";
+  std::ofstream(base_ + "/low/mine") << "content of it";
+  by_overlayfs(base_ + "/low", base_ + "/scratch/upper", 0600);
+  std::string upper = base_ + "/scratch/upper";
+  ASSERT_EQ(setxattr((upper + "/mine").c_str(), "user.overlay.redirect", "/other", 6, 0), 0);
+  std::ofstream(upper + "/own") << "its own bytes";
+  ASSERT_EQ(setxattr((upper + "/own").c_str(), "user.overlay.metacopy", "", 0, 0), 0);
+  ASSERT_EQ(setxattr((upper + "/own").c_str(), "user.overlay.redirect", "/other", 6, 0), 0);
+  UnionMount::Settings layers;
+  layers.plain_lower = true;
+  layers.layers = {upper, base_ + "/low"};
+  {
+    UnionMount mounted(base_ + "/second", "", layers);
+    EXPECT_EQ(read_all(mounted.path() + "/mine"), "content of it");
+    EXPECT_EQ(read_all(mounted.path() + "/own"), "its own bytes");
+  }
+  layers.layers = {base_ + "/low"};
+  UnionMount mounted(base_ + "/scratch", "", layers);
+  EXPECT_EQ(read_all(mounted.path() + "/mine"), "content of it");
+  EXPECT_EQ(read_all(mounted.path() + "/own"), "its own bytes");
+}
+
+TEST_F(Metacopy, KeepsCapabilitiesTimesAndItsSize) {
+  by_overlayfs(base_ + "/low", base_ + "/scratch/upper", 0700);
+  std::string upper = base_ + "/scratch/upper/large";
+  const unsigned char capability[20] = {1, 0, 0, 2, 0, 4};
+  ASSERT_EQ(setxattr(upper.c_str(), "security.capability", capability, 20, 0), 0);
+  struct timespec times[2] = {{1000, 0}, {1000, 0}};
+  ASSERT_EQ(utimensat(AT_FDCWD, upper.c_str(), times, 0), 0);
+  UnionMount::Settings layers;
+  layers.plain_lower = true;
+  layers.layers = {base_ + "/low"};
+  UnionMount mounted(base_ + "/scratch", "", layers);
+  struct stat status{};
+  ASSERT_EQ(stat((mounted.path() + "/large").c_str(), &status), 0);
+  EXPECT_GE(status.st_blocks * 512, 300000) << "or it is taken for a hole";
+  EXPECT_EQ(read_all(mounted.path() + "/large"), std::string(300000, 'l'));
+  mounted.unmount();
+  ASSERT_EQ(stat(upper.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mtim.tv_sec, 1000);
+  unsigned char kept[20] = {};
+  EXPECT_EQ(getxattr(upper.c_str(), "security.capability", kept, 20), 20);
+  EXPECT_EQ(memcmp(kept, capability, 20), 0);
+}
+
 // Nothing is better than zeros in the place of what is not found.
 TEST_F(Metacopy, WithoutContentIsAnError) {
   for (const char* side : {"/middle", "/scratch/upper"}) {
@@ -152,8 +199,6 @@ TEST_F(Metacopy, WithoutContentIsAnError) {
     std::string upper = base_ + side;
     ASSERT_EQ(setxattr((upper + "/f").c_str(), "trusted.overlay.redirect", "/not/there", 10, 0), 0);
     ASSERT_EQ(truncate((upper + "/gone").c_str(), 5), 0);
-    ASSERT_EQ(removexattr((upper + "/linked").c_str(), "trusted.overlay.metacopy"), 0);
-    ASSERT_EQ(setxattr((upper + "/linked").c_str(), "user.overlay.metacopy", "", 0, 0), 0);
     ASSERT_EQ(setxattr((upper + "/large").c_str(), "trusted.overlay.redirect", "../f", 4, 0), 0);
     ASSERT_EQ(setxattr((upper + "/out").c_str(), "trusted.overlay.redirect", "/d", 2, 0), 0);
     UnionMount::Settings settings;
@@ -161,7 +206,7 @@ TEST_F(Metacopy, WithoutContentIsAnError) {
     settings.layers = {base_ + "/low"};
     if (upper == base_ + "/middle") settings.layers.insert(settings.layers.begin(), upper);
     UnionMount mounted(base_ + "/scratch", "", settings);
-    for (const char* path : {"/f", "/gone", "/linked"})
+    for (const char* path : {"/f", "/gone"})
       EXPECT_EQ(read_all(mounted.path() + path), "EIO") << side << path;
     for (const char* path : {"/large", "/out"}) {
       std::string said = read_all(mounted.path() + path);
