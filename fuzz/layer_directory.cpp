@@ -48,11 +48,17 @@ class Layers {
     for (int i = 0; i < operations_max && !bytes.empty(); ++i) operate(bytes);
   }
 
-  DirectoryStack stack(bool follow_redirects) const {
+  // `data`: the lowest is one of content alone.
+  DirectoryStack stack(bool follow_redirects, bool data) const {
     DirectoryStack stack;
     stack.follow_redirects = follow_redirects;
+    stack.user_marks = data;
     for (const auto& directories : directories_) {
       stack.layers.push_back(std::move(*sys::dup(directories[0])));
+    }
+    if (data && stack.layers.size() > 1) {
+      stack.data_layers.push_back(std::move(stack.layers.back()));
+      stack.layers.pop_back();
     }
     return stack;
   }
@@ -221,8 +227,8 @@ class Walk {
 };
 
 // "refused" and why, or all that shows.
-std::string shown(const Layers& layers, bool follow_redirects) {
-  auto lower = lower_from_directories(layers.stack(follow_redirects));
+std::string shown(const Layers& layers, bool follow_redirects, bool data = false) {
+  auto lower = lower_from_directories(layers.stack(follow_redirects, data));
   if (!lower) return "refused: " + std::to_string(lower.error().code);
   Walk walk(**lower);
   walk.directory(root_ino, "", 0);
@@ -245,6 +251,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Layers layers(scratch.directory.fd(), bytes);
     std::string first = shown(layers, true);
     CHECK(shown(layers, true) == first);
+    CHECK(shown(layers, true, true) == shown(layers, true, true));
     if (!layers.has_redirects()) CHECK(shown(layers, false) == first);
   }
   CHECK(sys::remove_all_at(scratch.directory.fd(), "layers").has_value());

@@ -20,9 +20,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   auto options = parse_mount_options(texts);
   if (!options) return 0;
-  size_t count = options->lower.size();
-  CHECK(count > 0 && count <= lyr::unionfs::DirectoryStack::layers_max);
-  for (const std::string& path : options->lower) CHECK(!path.empty() && !path.contains('\0'));
+  size_t count = options->lower.size() + options->data.size();
+  CHECK(!options->lower.empty() && count <= lyr::unionfs::DirectoryStack::layers_max);
+  for (const auto* paths : {&options->lower, &options->data}) {
+    for (const std::string& path : *paths) CHECK(!path.empty() && !path.contains('\0'));
+  }
   CHECK(options->upper.empty() == options->work.empty());
   for (uint32_t id : {0U, 1U, 65534U, UINT32_MAX - 1}) {
     auto on_disk = options->ids.user_on_disk(id);

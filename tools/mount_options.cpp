@@ -75,11 +75,21 @@ struct Given {
   }
 };
 
+Result<> add_directory(const Given& given, std::vector<std::string>& to, std::string_view path) {
+  if (&to == &given.to.lower && !given.to.data.empty())
+    return given.wrong("after data-only directories come only such (\"::\" before each)");
+  to.push_back(unescape(path));
+  return {};
+}
+
+// LOWER[:LOWER...][::DATA...]
 Result<> directories(const Given& given) {
-  for (std::string_view part : split_unescaped(*given.value, ':')) {
-    if (part.empty())
-      return given.wrong("a directory's name is empty (there are no data-only layers here)");
-    given.to.lower.push_back(unescape(part));
+  auto parts = split_unescaped(*given.value, ':');
+  for (size_t i = 0; i < parts.size(); ++i) {
+    bool data = parts[i].empty() && i > 0;
+    if (data) ++i;
+    if (i == parts.size() || parts[i].empty()) return given.wrong("a directory's name is empty");
+    TRY(add_directory(given, data ? given.to.data : given.to.lower, parts[i]));
   }
   return {};
 }
@@ -89,9 +99,9 @@ Result<> one_directory(const Given& given, std::string& to) {
   return to.empty() ? Result<>(given.wrong("a directory is wanted")) : Result<>();
 }
 
-Result<> further_directory(const Given& given) {
-  given.to.lower.emplace_back();
-  return one_directory(given, given.to.lower.back());
+Result<> further_directory(const Given& given, std::vector<std::string>& to) {
+  if (given.value->empty()) return given.wrong("a directory is wanted");
+  return add_directory(given, to, *given.value);
 }
 
 Result<> on_or_off(const Given& given, bool& to) {
@@ -264,7 +274,9 @@ struct Rule {
 };
 constexpr auto rules = std::to_array<Rule>({
     {"lowerdir", true, directories},
-    {"lowerdir+", true, further_directory},
+    {"lowerdir+", true,
+     [](const Given& given) { return further_directory(given, given.to.lower); }},
+    {"datadir+", true, [](const Given& given) { return further_directory(given, given.to.data); }},
     {"upperdir", true, [](const Given& given) { return one_directory(given, given.to.upper); }},
     {"workdir", true, [](const Given& given) { return one_directory(given, given.to.work); }},
     {"redirect_dir", true, redirects},
@@ -332,8 +344,9 @@ Result<> take_option(std::string_view text, MountOptions& to, bool& squash) {
 
 Result<> check(const MountOptions& options) {
   if (options.lower.empty()) return refuse("no lower directory: say -o lowerdir=DIR[:DIR...]");
-  if (options.lower.size() > unionfs::DirectoryStack::layers_max)
-    return refuse(std::to_string(options.lower.size()) + " lower directories; 500 are the most");
+  size_t directories = options.lower.size() + options.data.size();
+  if (directories > unionfs::DirectoryStack::layers_max)
+    return refuse(std::to_string(directories) + " lower directories; 500 are the most");
   if (options.upper.empty() != options.work.empty())
     return refuse(options.upper.empty() ? "workdir= is nothing without upperdir="
                                         : "upperdir= needs workdir=, an empty directory beside it");

@@ -14,6 +14,7 @@ namespace lyr::tools {
 
 struct MountOptions {
   std::vector<std::string> lower;  // the first on top
+  std::vector<std::string> data;   // below those, of content alone (overlayfs's "data-only")
   std::string upper;               // empty: the union is read-only
   std::string work;
   std::string source = "lyr";       // what mount lists show

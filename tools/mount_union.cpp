@@ -73,14 +73,16 @@ Result<> open_upper(const MountOptions& options, unionfs::Options& served) {
 
 Result<unionfs::Options> open_directories(const MountOptions& options) {
   raise_descriptor_limit();
+  unionfs::Options served;
+  TRY(open_upper(options, served));
   unionfs::DirectoryStack stack;
   stack.follow_redirects = options.follow_redirects;
-  for (const std::string& path : options.lower) {
+  stack.user_marks = options.user_xattrs || (served.upper && !served.trusted_xattrs);
+  for (const std::string& path : options.lower)
     stack.layers.push_back(TRY(about(sys::open(path.c_str(), O_RDONLY | O_DIRECTORY), path)));
-  }
-  unionfs::Options served;
+  for (const std::string& path : options.data)
+    stack.data_layers.push_back(TRY(about(sys::open(path.c_str(), O_RDONLY | O_DIRECTORY), path)));
   served.lower = TRY(unionfs::lower_from_directories(std::move(stack)));
-  TRY(open_upper(options, served));
   served.durable = options.durable;
   served.sync = options.sync;
   served.dress_root = false;

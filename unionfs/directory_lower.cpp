@@ -34,15 +34,17 @@ Result<std::unique_ptr<Lower>> lower_from_directories(DirectoryStack stack) {
 
 Result<std::unique_ptr<DirectoryLower>> DirectoryLower::open(DirectoryStack stack) {
   size_t count = stack.layers.size();
-  if (count == 0 || count > DirectoryStack::layers_max)
+  if (count == 0 || count + stack.data_layers.size() > DirectoryStack::layers_max)
     return fail_saying(EINVAL,
                        "a union has 1 to 500 lower directories, not " + std::to_string(count));
-  std::unique_ptr<DirectoryLower> lower(new DirectoryLower(stack.follow_redirects));
+  std::unique_ptr<DirectoryLower> lower(new DirectoryLower(stack));
   auto root = std::make_unique<Listing>();
   for (size_t i = 0; i < count; ++i) {
     lower->layers_.push_back(TRY(Layer::open(std::move(stack.layers[i]))));
     root->sources.push_back({static_cast<LayerIndex>(i), std::make_unique<std::string>()});
   }
+  for (Fd& data : stack.data_layers)
+    lower->data_layers_.push_back(TRY(Layer::open(std::move(data))));
   lower->listings_.push_back(nullptr);  // so that no directory's place is 0
   const Layer& top = lower->layers_.front();
   auto status = TRY(top.status(top.root(), "."));
@@ -177,7 +179,7 @@ Result<Ino> DirectoryLower::identify(Ino directory, uint32_t index) {
   if (S_ISREG(status.stx_mode) && status.stx_blocks * 512 < status.stx_size) {
     Fd object = TRY(sys::open_no_links(*fd, text.c_str(), O_PATH | O_NOFOLLOW));
     auto marks = TRY(read_marks(object));
-    if (marks.metacopy)
+    if (lacks_content(marks))
       this->object(ino).blocks =
           static_cast<uint64_t>(blocks_of(static_cast<off_t>(status.stx_size)));
   }
@@ -262,7 +264,7 @@ Result<SharedFd> DirectoryLower::file(Ino ino) {
   auto status = TRY(sys::stat(found));
   if (!S_ISREG(status.st_mode)) return fail(ESTALE, "open");
   auto marks = TRY(read_marks(found));
-  if (marks.metacopy) found = TRY(content_below(ino, std::move(marks)));
+  if (lacks_content(marks)) found = TRY(content_of(ino, std::move(marks)));
   Fd fd = TRY(sys::reopen(found, O_RDONLY));
   return file_fds_.add(ino, std::move(fd));
 }

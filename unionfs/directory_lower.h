@@ -89,7 +89,8 @@ class DirectoryLower : public Lower {
     auto operator<=>(const FileId&) const = default;
   };
 
-  explicit DirectoryLower(bool follow_redirects) : follow_redirects_(follow_redirects) {}
+  explicit DirectoryLower(const DirectoryStack& stack)
+      : follow_redirects_(stack.follow_redirects), user_marks_(stack.user_marks) {}
 
   const Object& object(Ino ino) const { return objects_[ino - 1]; }
   Object& object(Ino ino) { return objects_[ino - 1]; }
@@ -119,12 +120,17 @@ class DirectoryLower : public Lower {
   };
   Result<Below> below(std::vector<Place> parents, LayerIndex layer, std::string name,
                       const std::string& redirect);
+  bool lacks_content(const Marks& marks) const;
+  Result<Fd> content_of(Ino file, Marks marks);
   Result<Fd> content_below(Ino file, Marks marks);
+  Result<Fd> content_in_data_layers(const std::string& path) const;
   Result<Fd> find_file(const Below& below, LayerIndex& layer) const;
 
   bool follow_redirects_;
+  bool user_marks_;
   int steps_left_ = 0;  // of one resolution: hostile layers could make it take for ever
   std::vector<Layer> layers_;
+  std::vector<Layer> data_layers_;
   std::deque<Object> objects_;  // of inode number N: N - 1
   std::vector<std::unique_ptr<Listing>> listings_;
   mutable std::vector<dev_t> devices_;  // numbers of another than the first are marked

@@ -67,8 +67,9 @@ Result<Marks> read_marks(const Fd& fd) {
     }
     std::string value = TRY(sys::get_xattr(fd, name.c_str()));
     take_mark(marks, mark, value);
-    if (!name.starts_with(trusted_prefix)) continue;
-    marks.metacopy |= mark == metacopy_mark;
+    bool roots = name.starts_with(trusted_prefix);
+    if (mark == metacopy_mark) (roots ? marks.metacopy : marks.user_metacopy) = true;
+    if (!roots) continue;
     if (mark == redirect_mark) marks.content_redirect = std::move(value);
   }
   return marks;

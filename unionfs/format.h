@@ -53,6 +53,7 @@ struct Marks {
   // Of these two root's words count only: users could name any file by theirs.
   bool metacopy = false;
   std::string content_redirect;  // empty: none
+  bool user_metacopy = false;    // a user's, which counts only where the mount says so
   bool others = false;           // there are attributes that are the container's
 };
 // `fd` may be O_PATH. A file system without xattrs has no marks.

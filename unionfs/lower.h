@@ -90,6 +90,10 @@ struct DirectoryStack {
   static constexpr size_t layers_max = 500;  // overlayfs's
   std::vector<Fd> layers;
   bool follow_redirects = true;  // false: a directory that has one is EPERM
+  // Of these no name shows: they have the content of the layers' files that were made without it
+  // (metacopy) and say by an absolute redirect where it is.
+  std::vector<Fd> data_layers;
+  bool user_marks = false;  // marks are "user.overlay.": such files may say so by those
 };
 Result<std::unique_ptr<Lower>> lower_from_directories(DirectoryStack stack);
 

@@ -126,7 +126,36 @@ Result<Fd> DirectoryLower::find_file(const Below& below, LayerIndex& layer) cons
   return fail(EIO, "metacopy");
 }
 
+// By a user's word only a file of a data layer is found, and only where the mount allows that.
+bool DirectoryLower::lacks_content(const Marks& marks) const {
+  bool by_user = marks.user_metacopy && user_marks_ && !data_layers_.empty();
+  return marks.metacopy || by_user;
+}
+
+// The first that has such a file, whatever others have under that name, as in overlayfs.
+Result<Fd> DirectoryLower::content_in_data_layers(const std::string& path) const {
+  size_t slash = path.rfind('/');
+  if (path.starts_with('/') && is_name(path.substr(slash + 1))) {
+    for (const Layer& layer : data_layers_) {
+      auto directory =
+          layer.open_directory(std::string_view(path).substr(0, slash).substr(slash > 0));
+      if (!directory) continue;
+      auto file = sys::open_no_links(*directory, path.c_str() + slash + 1, O_PATH | O_NOFOLLOW);
+      if (file && S_ISREG(TRY(sys::stat(*file)).st_mode)) return file;
+    }
+  }
+  return fail(EIO, "metacopy");
+}
+
 // What a layer has no content of. EIO: it is not there, or has another size.
+Result<Fd> DirectoryLower::content_of(Ino file, Marks marks) {
+  Fd found = TRY(marks.metacopy ? content_below(file, std::move(marks))
+                                : content_in_data_layers(marks.redirect));
+  auto status = TRY(sys::stat(found));
+  if (static_cast<uint64_t>(status.st_size) != object(file).size) return fail(EIO, "metacopy");
+  return found;
+}
+
 Result<Fd> DirectoryLower::content_below(Ino file, Marks marks) {
   const Object& known = object(file);
   const MergedNames& names = listing(known.directory).names;
@@ -135,12 +164,11 @@ Result<Fd> DirectoryLower::content_below(Ino file, Marks marks) {
   steps_left_ = steps_max;
   while (true) {
     at = TRY(below(std::move(at.parents), layer, std::move(at.name), marks.content_redirect));
-    Fd found = TRY(find_file(at, layer));
-    marks = TRY(read_marks(found));
-    if (marks.metacopy) continue;
-    auto status = TRY(sys::stat(found));
-    if (static_cast<uint64_t>(status.st_size) != known.size) return fail(EIO, "metacopy");
-    return found;
+    auto found = find_file(at, layer);
+    if (!found && found.error().code == EIO) return content_in_data_layers(marks.content_redirect);
+    Fd file_there = TRY(std::move(found));
+    marks = TRY(read_marks(file_there));
+    if (!marks.metacopy) return file_there;
   }
 }
 

@@ -55,6 +55,16 @@ TEST(MountOptions, WithoutAnUpperItIsReadOnly) {
   EXPECT_NE(parsed->flags & MS_RDONLY, 0U);
 }
 
+TEST(MountOptions, DataOnlyDirectories) {
+  auto parsed = parse_mount_options({R"(lowerdir=a:b::c::d\:e)", "datadir+=f"});
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(parsed->lower, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(parsed->data, (std::vector<std::string>{"c", "d:e", "f"}));
+  for (const char* text : {"lowerdir=a::b:c", "lowerdir=::a", "lowerdir=a:::b",
+                           "lowerdir=a::", "lowerdir=a:", "datadir+=", "datadir+=b,lowerdir+=c"})
+    EXPECT_NE(refusal(text), "") << text;
+}
+
 TEST(MountOptions, MapsOfIds) {
   auto parsed = parse_mount_options(
       {"lowerdir=a,uidmapping=0:1000:1:1:110000:65536,gidmapping=0:5:1,squash_to_gid=7"});
@@ -106,7 +116,7 @@ TEST(MountOptions, WhatIsNotDoneIsSaid) {
   for (const char* text :
        {"xattr_permissions=3", "plugins=a", "index=on", "metacopy=on", "auto_unmount", "nonsense",
         "nonsense=1", "redirect_dir=maybe", "timeout=-1", "timeout=nan", "fsync=2", "volatile=1",
-        "io_uring=1", "upperdir", "upperdir=u", "workdir=w", "lowerdir=a::b", "lowerdir="})
+        "io_uring=1", "upperdir", "upperdir=u", "workdir=w", "lowerdir=a:", "lowerdir="})
     EXPECT_NE(refusal(text), "") << text;
   EXPECT_NE(refusal("nonsense=1").find("'nonsense=1' is not known"), std::string::npos);
   EXPECT_FALSE(parse_mount_options({}));

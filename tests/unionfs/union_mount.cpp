@@ -152,6 +152,10 @@ Options UnionMount::below() {
   DirectoryStack stack;
   for (const std::string& layer : settings_.layers)
     stack.layers.push_back(must(sys::open(layer.c_str(), O_RDONLY | O_DIRECTORY), layer.c_str()));
+  for (const std::string& data : settings_.data_layers)
+    stack.data_layers.push_back(
+        must(sys::open(data.c_str(), O_RDONLY | O_DIRECTORY), data.c_str()));
+  stack.user_marks = !settings_.trusted_xattrs;
   options.lower = must(lower_from_directories(std::move(stack)), "layers");
   options.whiteout_files = true;
   options.dress_root = false;

@@ -27,6 +27,7 @@ class UnionMount {
     bool plain_lower = false;  // a copy of the directory, instead of a store
     // With a plain lower: the directories, the first on top; they stay as they are.
     std::vector<std::string> layers = {};
+    std::vector<std::string> data_layers = {};
     // The kernel's overlayfs over the image, which the server shows, instead of the union.
     bool hybrid = false;
     std::function<void(Options&)> adjust = {};  // called last; not with `hybrid`
