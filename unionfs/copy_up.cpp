@@ -36,13 +36,12 @@ Result<> Union::copy_attributes(const Node& node, const char* name, Fd object) {
       TRY(open ? sys::chmod(object, mode & 07777) : sys::chmod_at(work, name, mode & 07777));
       doubt_mode(node.id);
     }
-    bool may_mark = S_ISREG(attr.st_mode) || S_ISDIR(attr.st_mode) || upper_.format().trusted;
-    if (may_mark) TRY(upper_.note_number(object, attr.st_ino));
-    if (ownership_ == Ownership::in_xattr && may_mark) {
-      TRY(OverrideStat(containers_stat_name).write(object, attr));
-    }
   }
-  struct timespec times[2] = {attr.st_mtim, attr.st_mtim};
+  bool may_mark = S_ISREG(attr.st_mode) || S_ISDIR(attr.st_mode) || upper_.format().trusted;
+  if (may_mark) TRY(upper_.note_number(object, attr.st_ino));
+  if (may_mark && !symlink && ownership_ == Ownership::in_xattr)
+    TRY(OverrideStat(containers_stat_name).write(object, attr));
+  struct timespec times[2] = {attr.st_atim, attr.st_mtim};
   return open ? sys::utimens(object, times) : sys::utimens_at(work, name, times);
 }
 
@@ -219,7 +218,7 @@ Result<> Union::copy_up(Node& node, bool with_content) {
 Result<> Union::copy_up_directory(Node& directory) {
   if (directory.in_upper) return {};
   if (!upper_.present()) return fail(EROFS, "copy-up");
-  if (!directory.has_name()) return fail(ENOENT, "copy-up");
+  if (!directory.has_name()) return copy_up_removed(directory);
   Link link{nodes_.parent(directory), nodes_.name(directory)};
   TRY(copy_up_directory(*link.parent));
   TRY(load(directory));
@@ -228,6 +227,17 @@ Result<> Union::copy_up_directory(Node& directory) {
   TRY(place_copy(directory, std::move(copy), {link}));
   auto xattrs = lower_->xattr_names(directory.lower);
   directory.no_xattrs = xattrs && xattrs->empty();
+  nodes_.raise(directory, status.st_ino);
+  return {};
+}
+
+// A directory that was removed while it is in use.
+Result<> Union::copy_up_removed(Node& directory) {
+  Temporary copy = TRY(build_copy(directory, true));
+  Fd fd = TRY(sys::open_at(copy.work(), copy.name(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  auto status = TRY(sys::stat(fd));
+  directory.make_more().held = std::make_shared<const Fd>(std::move(fd));
+  nodes_.hold(directory, directory.more().held.get());
   nodes_.raise(directory, status.st_ino);
   return {};
 }

@@ -63,15 +63,17 @@ Ino DirectoryLower::make(const struct statx& status, Ino directory, uint32_t ent
   made.mtime_nanoseconds = status.stx_mtime.tv_nsec;
   made.ctime_seconds = status.stx_ctime.tv_sec;
   made.ctime_nanoseconds = status.stx_ctime.tv_nsec;
+  made.atime_seconds = status.stx_atime.tv_sec;
+  made.atime_nanoseconds = status.stx_atime.tv_nsec;
   made.mode = status.stx_mode;
   made.uid = status.stx_uid;
   made.gid = status.stx_gid;
   made.links = status.stx_nlink;
-  made.device = pack_device(status.stx_rdev_major, status.stx_rdev_minor);
+  made.device_or_listing = pack_device(status.stx_rdev_major, status.stx_rdev_minor);
   made.directory = directory;
   made.entry = entry;
   if (S_ISDIR(made.mode)) {
-    made.listing = static_cast<uint32_t>(listings_.size());
+    made.device_or_listing = static_cast<uint32_t>(listings_.size());
     listings_.push_back(std::make_unique<Listing>());
   }
   objects_.push_back(made);
@@ -211,13 +213,14 @@ struct stat DirectoryLower::status(Ino ino) const {
   status.st_nlink = known.links;
   status.st_uid = known.uid;
   status.st_gid = known.gid;
-  status.st_rdev = makedev(known.device >> 20, known.device & 0xfffff);
+  if (!S_ISDIR(known.mode))
+    status.st_rdev = makedev(known.device_or_listing >> 20, known.device_or_listing & 0xfffff);
   status.st_size = static_cast<off_t>(known.size);
   status.st_blksize = 4096;
   status.st_blocks = static_cast<blkcnt_t>(known.blocks);
   status.st_mtim = {known.mtime_seconds, known.mtime_nanoseconds};
   status.st_ctim = {known.ctime_seconds, known.ctime_nanoseconds};
-  status.st_atim = status.st_mtim;
+  status.st_atim = {known.atime_seconds, known.atime_nanoseconds};
   return status;
 }
 

@@ -54,17 +54,20 @@ class DirectoryLower : public Lower {
     uint64_t blocks;
     int64_t mtime_seconds;
     int64_t ctime_seconds;
+    int64_t atime_seconds;
     uint32_t mtime_nanoseconds;
     uint32_t ctime_nanoseconds;
-    uint32_t mode;
+    uint32_t atime_nanoseconds;
+    uint16_t mode;
+    bool no_xattrs;  // it was asked, and there are none
     uint32_t uid;
     uint32_t gid;
     uint32_t links;
-    uint32_t device;   // a device's: 12 bits major, 20 minor, as the kernel has them
-    Ino directory;     // where its first known name is
-    uint32_t entry;    // and which that is
-    uint32_t listing;  // a directory's place in listings_
-    bool no_xattrs;    // it was asked, and there are none
+    // A device's numbers, 12 bits major and 20 minor, as the kernel has them; a directory's place
+    // in listings_.
+    uint32_t device_or_listing;
+    Ino directory;   // where its first known name is
+    uint32_t entry;  // and which that is
   };
   static_assert(sizeof(Object) + sizeof(MergedNames::Entry) <= 100);
 
@@ -94,8 +97,10 @@ class DirectoryLower : public Lower {
 
   const Object& object(Ino ino) const { return objects_[ino - 1]; }
   Object& object(Ino ino) { return objects_[ino - 1]; }
-  Listing& listing(Ino directory) { return *listings_[object(directory).listing]; }
-  const Listing& listing(Ino directory) const { return *listings_[object(directory).listing]; }
+  Listing& listing(Ino directory) { return *listings_[object(directory).device_or_listing]; }
+  const Listing& listing(Ino directory) const {
+    return *listings_[object(directory).device_or_listing];
+  }
 
   std::string path_of(Ino directory, LayerIndex layer) const;
   Result<SharedFd> directory_fd(Ino directory, LayerIndex layer);

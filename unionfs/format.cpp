@@ -44,7 +44,10 @@ void take_mark(Marks& marks, std::string_view mark, const std::string& value) {
   } else if (mark == whiteout_mark) {
     marks.whiteout = true;
   } else if (mark == lower_number_mark) {
-    std::from_chars(value.data(), value.data() + value.size(), marks.lower_number);
+    const char* end = value.data() + value.size();
+    auto [next, error] = std::from_chars(value.data(), end, marks.lower_number);
+    if (error == std::errc() && next != end && *next == ':')
+      std::from_chars(next + 1, end, marks.number_of);
   }
 }
 

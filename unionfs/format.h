@@ -24,8 +24,9 @@ constexpr std::string_view redirect_mark =
     "redirect";  // the lower directory (with metacopy: file), absolute or a sibling
 constexpr std::string_view metacopy_mark = "metacopy";  // the file's content is in a layer below
 constexpr std::string_view whiteout_mark = "whiteout";  // on an empty file: a whiteout
-constexpr std::string_view lower_number_mark =
-    "lyr_ino";  // ours: the inode number from before copy-up
+// Ours: the inode number from before copy-up, and after a colon that of the upper object. A copy of
+// that, attributes and all, is another file.
+constexpr std::string_view lower_number_mark = "lyr_ino";
 
 // fuse-overlayfs's own words, which it uses beside overlayfs's. Of them "opaque" counts, and
 // "override_stat": see override_stat.h.
@@ -49,6 +50,7 @@ struct Marks {
   bool file_whiteouts = false;  // whiteouts may be files here
   std::string redirect;         // empty: none
   uint64_t lower_number = 0;    // 0: none
+  uint64_t number_of = 0;       // the upper object that this is said of; 0: any
   bool whiteout = false;
   // Of these two root's words count only: users could name any file by theirs.
   bool metacopy = false;

@@ -110,7 +110,7 @@ Result<Found> Union::setattr(uint64_t id, AttributeChange change) {
   std::scoped_lock time_lock(time_mutex(id));
   if (change.size) {
     auto fd = TRY(data_fd(*node));
-    if (change.drop_privileges) TRY(drop_privilege_bits(*fd));
+    if (change.drop_privileges) TRY(drop_privilege_bits(*fd, change.caller_gid));
   }
   if (comes_late(*node, change)) change.mtime.reset();
   auto where = TRY(place(*node));
@@ -120,7 +120,12 @@ Result<Found> Union::setattr(uint64_t id, AttributeChange change) {
     TRY(change_owner(where, change));
     if (change.mode && node->type != S_IFLNK) TRY(change_mode(where, *change.mode & 07777));
   }
-  if (change.size) TRY(sys::truncate(*where.open, *change.size));
+  if (change.size) {
+    auto truncate = [&] { return sys::truncate(*where.open, *change.size); };
+    // To the size that it has: else the kernel sends the time that it gives the file.
+    bool same = change.keep_time && !change.mtime;
+    TRY(same ? keeping_time(id, *where.open, truncate) : truncate());
+  }
   TRY(change_times(where, change));
   if (change.mtime && change.changed_at) node->make_more().timed_at = *change.changed_at;
   return describe(*node, shown(*node, TRY(stat_at(where))));

@@ -11,16 +11,20 @@ namespace lyr::unionfs {
 namespace {
 
 constexpr size_t copy_range_bytes = 256 << 10;
-constexpr size_t unsynced_max = 384;  // as many as have a descriptor
+constexpr size_t copy_range_max = 16 << 20;  // what one request copies while its time is kept
+constexpr size_t unsynced_max = 384;         // as many as have a descriptor
 
 }  // namespace
 
-// Bits that a change of content by another takes away (HANDLE_KILLPRIV_V2 leaves it to us).
-Result<bool> Union::drop_privilege_bits(const Fd& file) {
+// Bits that a change of content by another takes away (HANDLE_KILLPRIV_V2 leaves it to us). Where
+// the group may not execute the file, set-group-id stays for its members (Linux 6.2). All that is
+// known of who changes it is one of his groups.
+Result<bool> Union::drop_privilege_bits(const Fd& file, uint32_t caller_gid) {
   auto status = TRY(stat_of(file));
   uint32_t mode = status.st_mode & 07777;
   uint32_t without = mode & ~uint32_t{S_ISUID};
-  if ((mode & S_IXGRP) != 0) without &= ~uint32_t{S_ISGID};
+  bool member = ids_.shown_group(status.st_gid) == caller_gid;
+  if ((mode & S_IXGRP) != 0 || !member) without &= ~uint32_t{S_ISGID};
   if (without != mode && override_.present()) {
     status.st_mode = S_IFREG | without;
     TRY(override_.write(file, status));
@@ -85,30 +89,31 @@ Result<size_t> Union::read(uint64_t id, uint64_t offset, std::span<std::byte> da
   return done;
 }
 
-Result<size_t> Union::write(uint64_t id, uint64_t offset, std::span<const std::byte> data,
-                            WriteFlags flags) {
-  auto to = TRY(locate(id, true));
+// `change` changes the file's content.
+template <class Change>
+Result<> Union::change_content(uint64_t id, const Fd& file, ContentFlags flags, Change change) {
   if (flags.drop_privileges) {
     std::scoped_lock lock(time_mutex(id));
-    bool dropped = TRY(drop_privilege_bits(*to.file));
+    bool dropped = TRY(drop_privilege_bits(file, flags.caller_gid));
     if (dropped) doubt_mode(id);
   }
-  if (!flags.keep_time) {
-    TRY(sys::pwrite_all(*to.file, data, offset));
-    return data.size();
-  }
+  if (!flags.keep_time) return change();
   std::scoped_lock lock(time_mutex(id));
-  auto before = TRY(sys::stat(*to.file));
-  KeptTime kept(ledger_, id, before.st_mtim);
-  TRY(sys::pwrite_all(*to.file, data, offset));
-  struct timespec times[2] = {{0, UTIME_OMIT}, before.st_mtim};
-  TRY(sys::utimens(*to.file, times));
+  return keeping_time(id, file, std::move(change));
+}
+
+Result<size_t> Union::write(uint64_t id, uint64_t offset, std::span<const std::byte> data,
+                            ContentFlags flags) {
+  auto to = TRY(locate(id, true));
+  TRY(change_content(id, *to.file, flags, [&] { return sys::pwrite_all(*to.file, data, offset); }));
   return data.size();
 }
 
-Result<> Union::fallocate(uint64_t id, int mode, uint64_t offset, uint64_t length) {
+Result<> Union::fallocate(uint64_t id, int mode, uint64_t offset, uint64_t length,
+                          ContentFlags flags) {
   auto to = TRY(locate(id, true));
-  return sys::fallocate(*to.file, mode, offset, length);
+  return change_content(id, *to.file, flags,
+                        [&] { return sys::fallocate(*to.file, mode, offset, length); });
 }
 
 Result<uint64_t> Union::seek(uint64_t id, uint64_t offset, int whence) {
@@ -121,20 +126,27 @@ Result<uint64_t> Union::seek(uint64_t id, uint64_t offset, int whence) {
   return data >= size ? Result<uint64_t>(fail(ENXIO, "lseek")) : Result<uint64_t>(data);
 }
 
-Result<size_t> Union::copy_range(uint64_t from_id, uint64_t from_offset, uint64_t to_id,
-                                 uint64_t to_offset, size_t length) {
-  auto from = TRY(locate(from_id, false));
-  auto to = TRY(locate(to_id, true));
-  if (from.file) return sys::copy_file_range(*from.file, from_offset, *to.file, to_offset, length);
-  std::vector<std::byte> buffer(std::min(length, copy_range_bytes));
+Result<size_t> Union::copy_range(Range from, Range to, size_t length, ContentFlags flags) {
+  auto source = TRY(locate(from.node, false));
+  auto target = TRY(locate(to.node, true));
+  length = std::min(length, copy_range_max);
   size_t done = 0;
-  while (done < length) {
-    auto piece = std::span(buffer).first(std::min(buffer.size(), length - done));
-    size_t got = TRY(lower_->read(from.lower, from_offset + done, piece));
-    if (got == 0) break;
-    TRY(sys::pwrite_all(*to.file, piece.first(got), to_offset + done));
-    done += got;
-  }
+  auto copy = [&]() -> Result<> {
+    if (source.file) {
+      done = TRY(sys::copy_file_range(*source.file, from.offset, *target.file, to.offset, length));
+      return {};
+    }
+    std::vector<std::byte> buffer(std::min(length, copy_range_bytes));
+    while (done < length) {
+      auto piece = std::span(buffer).first(std::min(buffer.size(), length - done));
+      size_t got = TRY(lower_->read(source.lower, from.offset + done, piece));
+      if (got == 0) break;
+      TRY(sys::pwrite_all(*target.file, piece.first(got), to.offset + done));
+      done += got;
+    }
+    return {};
+  };
+  TRY(change_content(to.node, *target.file, flags, copy));
   return done;
 }
 

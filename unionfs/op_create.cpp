@@ -258,6 +258,7 @@ Result<Found> Union::tmpfile(uint64_t parent, uint32_t mode, Caller caller) {
   std::scoped_lock lock(mutex_);
   if (auto made = answered_before()) return answer_again(*made);
   Node* directory = TRY(find_directory(parent));
+  if (!directory->has_name() && directory->id != root_id) return fail(EPERM, "tmpfile");  // removed
   TRY(copy_up_directory(*directory));
   auto fd = TRY(directory_fd(*directory));
   auto status = TRY(stat_of(*fd));

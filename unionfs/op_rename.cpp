@@ -12,8 +12,6 @@ namespace lyr::unionfs {
 // Makes `node` movable to that name: wholly in the upper, and not to be merged with what the lower
 // has there.
 Result<> Union::prepare_move(Node& node, Node& to, std::string_view name) {
-  bool merges = node.type == S_IFDIR && node.lower != no_ino;
-  if (merges && !redirects_) return fail(EXDEV, "rename");
   TRY(copy_up(node));
   if (node.type != S_IFDIR) return complete(node);
   auto fd = TRY(directory_fd(node));
@@ -133,11 +131,13 @@ Result<> Union::rename(uint64_t parent, std::string_view name, uint64_t new_pare
   if (target != nullptr && (flags & RENAME_NOREPLACE) != 0) return fail(EEXIST, "rename");
   if (target == nullptr && (flags & RENAME_EXCHANGE) != 0) return fail(ENOENT, "rename");
   if (target == node) return {};  // two names of one file: nothing to do (POSIX)
+  bool exchanges = (flags & RENAME_EXCHANGE) != 0;
+  if (!may_move(*node) || (exchanges && !may_move(*target))) return fail(EXDEV, "rename");
   TRY(copy_up_directory(*from));
   TRY(copy_up_directory(*to));
   doubt(*from);
   doubt(*to);
-  if ((flags & RENAME_EXCHANGE) != 0) return exchange(*from, name, *to, new_name);
+  if (exchanges) return exchange(*from, name, *to, new_name);
   if (target != nullptr) {
     bool directory = node->type == S_IFDIR;
     if (target->type == S_IFDIR && !directory) return fail(EISDIR, "rename");

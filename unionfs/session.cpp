@@ -83,10 +83,18 @@ double attr_timeout_s(fuse_req_t request, const Found& found) {
   return set_id || server.opens->may_be_mapped(found.node) ? 0 : server.timeout_s;
 }
 
+// A file without blocks is one hole, to tar. But of what the kernel has still to write we know
+// nothing, and it does not ask until the file is closed: so every file has one.
+struct stat attr_of(fuse_req_t request, const Found& found) {
+  struct stat attr = found.attr;
+  if (served(request).writeback && S_ISREG(attr.st_mode) && attr.st_blocks == 0) attr.st_blocks = 1;
+  return attr;
+}
+
 struct fuse_entry_param entry_of(fuse_req_t request, const Found& found) {
   struct fuse_entry_param entry{};
   entry.ino = found.node;
-  entry.attr = found.attr;
+  entry.attr = attr_of(request, found);
   entry.attr_timeout = attr_timeout_s(request, found);
   entry.entry_timeout = served(request).timeout_s;
   return entry;
@@ -103,7 +111,8 @@ void reply_entry(fuse_req_t request, const Result<Found>& found) {
 
 void reply_attr(fuse_req_t request, const Result<Found>& found) {
   if (!found) return reply_error(request, found.error());
-  fuse_reply_attr(request, &found->attr, attr_timeout_s(request, *found));
+  struct stat attr = attr_of(request, *found);
+  fuse_reply_attr(request, &attr, attr_timeout_s(request, *found));
 }
 
 void op_init(void* user_data, struct fuse_conn_info* connection) {
@@ -188,6 +197,8 @@ void op_setattr(fuse_req_t request, fuse_ino_t node, struct stat* attr, int set,
   if ((set & FUSE_SET_ATTR_CTIME) != 0) change.changed_at = attr->st_ctim;
   if ((set & FUSE_SET_ATTR_ATIME_NOW) != 0) change.atime = {0, UTIME_NOW};
   change.drop_privileges = (set & FUSE_SET_ATTR_KILL_SUID) != 0;
+  change.caller_gid = fuse_req_ctx(request)->gid;
+  change.keep_time = served(request).writeback;
   if ((set & FUSE_SET_ATTR_MTIME_NOW) != 0) change.mtime = {0, UTIME_NOW};
   reply_attr(request, of(request).setattr(node, change));
 }
@@ -250,7 +261,9 @@ void op_open(fuse_req_t request, fuse_ino_t node, struct fuse_file_info* info) {
   if (!server.opens) return op_not_here(request, node, info);
   Union& instance = of(request);
   if ((info->flags & O_TRUNC) != 0) {
-    auto emptied = instance.setattr(node, {.size = 0, .drop_privileges = info->kill_suidgid != 0});
+    auto emptied = instance.setattr(node, {.size = 0,
+                                           .drop_privileges = info->kill_suidgid != 0,
+                                           .caller_gid = fuse_req_ctx(request)->gid});
     if (!emptied) return reply_error(request, emptied.error());
   }
   auto noted = note_open(server, node, *info);
@@ -308,8 +321,9 @@ void op_read(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset,
 void op_write(fuse_req_t request, fuse_ino_t node, const char* bytes, size_t size, off_t offset,
               struct fuse_file_info* info) {
   auto data = std::as_bytes(std::span(bytes, size));
-  Union::WriteFlags flags{.drop_privileges = info->kill_suidgid != 0,
-                          .keep_time = info->writepage != 0 && served(request).writeback};
+  Union::ContentFlags flags{.drop_privileges = info->kill_suidgid != 0,
+                            .caller_gid = fuse_req_ctx(request)->gid,
+                            .keep_time = info->writepage != 0 && served(request).writeback};
   auto written = of(request).write(node, static_cast<uint64_t>(offset), data, flags);
   if (!written) return reply_error(request, written.error());
   // Before who wrote can have it executed: the kernel does not ask for a mode after a write.
@@ -337,7 +351,11 @@ void op_listxattr(fuse_req_t request, fuse_ino_t node, size_t size) {
   auto names = of(request).list_xattrs(node);
   if (!names) return reply_error(request, names.error());
   std::string list;
-  for (const std::string& name : *names) list.append(name.c_str(), name.size() + 1);
+  // What only root may read he alone is told of.
+  bool root = fuse_req_ctx(request)->uid == 0;
+  for (const std::string& name : *names) {
+    if (root || !name.starts_with("trusted.")) list.append(name.c_str(), name.size() + 1);
+  }
   reply_bytes(request, size, list);
 }
 
@@ -351,10 +369,20 @@ void op_removexattr(fuse_req_t request, fuse_ino_t node, const char* name) {
   reply_done(request, of(request).remove_xattr(node, name));
 }
 
+// Of these two the kernel does not say whether set-id bits are to go: whoever is not root loses
+// them, as he has no CAP_FSETID.
+Union::ContentFlags flags_of(fuse_req_t request) {
+  return {.drop_privileges = fuse_req_ctx(request)->uid != 0,
+          .caller_gid = fuse_req_ctx(request)->gid,
+          .keep_time = served(request).writeback};
+}
+
 void op_fallocate(fuse_req_t request, fuse_ino_t node, int mode, off_t offset, off_t length,
                   struct fuse_file_info*) {
-  reply_done(request, of(request).fallocate(node, mode, static_cast<uint64_t>(offset),
-                                            static_cast<uint64_t>(length)));
+  auto done = of(request).fallocate(node, mode, static_cast<uint64_t>(offset),
+                                    static_cast<uint64_t>(length), flags_of(request));
+  forget_doubted(served(request).session);  // as in op_write
+  reply_done(request, done);
 }
 
 void op_lseek(fuse_req_t request, fuse_ino_t node, off_t offset, int whence,
@@ -365,9 +393,11 @@ void op_lseek(fuse_req_t request, fuse_ino_t node, off_t offset, int whence,
 void op_copy_file_range(fuse_req_t request, fuse_ino_t from, off_t from_offset,
                         struct fuse_file_info*, fuse_ino_t to, off_t to_offset,
                         struct fuse_file_info*, size_t length, int) {
-  auto copied = of(request).copy_range(from, static_cast<uint64_t>(from_offset), to,
-                                       static_cast<uint64_t>(to_offset), length);
+  auto copied =
+      of(request).copy_range({from, static_cast<uint64_t>(from_offset)},
+                             {to, static_cast<uint64_t>(to_offset)}, length, flags_of(request));
   if (!copied) return reply_error(request, copied.error());
+  forget_doubted(served(request).session);
   fuse_reply_write(request, *copied);
 }
 

@@ -209,11 +209,12 @@ Result<NodeTable::Inode> Union::describe_upper(Node& directory, std::string_view
   std::string text(name);
   Fd object = TRY(sys::open_at(*fd, text.c_str(), O_PATH | O_NOFOLLOW));
   auto status = TRY(sys::stat(object));
-  auto marks = S_ISLNK(status.st_mode) ? Result<Marks>(Marks{}) : read_marks(object);
+  bool may_be_marked = !S_ISLNK(status.st_mode) || upper_.format().trusted;
+  auto marks = may_be_marked ? read_marks(object) : Result<Marks>(Marks{});
   if (!marks) return std::unexpected(std::move(marks).error());
   NodeTable::Inode fresh;
   fresh.in_upper = true;
-  fresh.no_xattrs = !marks->others;
+  fresh.no_xattrs = !marks->others || S_ISLNK(status.st_mode);
   fresh.type = status.st_mode & S_IFMT;
   fresh.upper_ino = status.st_ino;
   fresh.ino = lower_->upper_number(status.st_dev, status.st_ino);
@@ -226,7 +227,8 @@ Result<NodeTable::Inode> Union::describe_upper(Node& directory, std::string_view
     }
     if (fresh.lower != no_ino && lower_->type(fresh.lower) != S_IFDIR) fresh.lower = no_ino;
     if (fresh.lower != no_ino) fresh.ino = lower_->number(fresh.lower);
-  } else if (lower_->may_be(marks->lower_number, fresh.type)) {
+  } else if ((marks->number_of == 0 || marks->number_of == status.st_ino) &&
+             lower_->may_be(marks->lower_number, fresh.type)) {
     fresh.ino = marks->lower_number;
   }
   if (fresh.type == S_IFREG && marks->metacopy)
@@ -264,15 +266,19 @@ Result<struct stat> Union::attr(Node& node) {
     return shown(node, TRY(stat_at(where)));
   }
   struct stat status = lower_->status(node.lower);
-  if (status.st_nlink > 1 && node.type != S_IFDIR && lower_->knows_aliases(node.lower))
+  bool removed = !node.has_name() && node.id != root_id;
+  if (status.st_nlink > 1 && node.type != S_IFDIR && lower_->knows_aliases(node.lower)) {
     status.st_nlink = visible_links(node);
-  if (!node.has_name() && node.type != S_IFDIR) status.st_nlink = 0;
+  } else if (removed) {  // a file may have names that nobody looked up
+    status.st_nlink = node.type == S_IFDIR ? 0 : status.st_nlink - 1;
+  }
   return shown(node, status);
 }
 
 // What the union says of an object that has this status itself.
 struct stat Union::shown(const Node& node, struct stat status) const {
-  if (node.in_upper && node.type == S_IFDIR && node.lower != no_ino) status.st_nlink = 1;
+  bool merged = node.in_upper && node.type == S_IFDIR && node.lower != no_ino;
+  if (merged && status.st_nlink > 0) status.st_nlink = 1;
   if (node.orphan) status.st_nlink -= 1;
   if (node.more().content_from) status.st_blocks = blocks_of(status.st_size);
   status.st_uid = ids_.shown_user(status.st_uid);

@@ -50,7 +50,9 @@ struct AttributeChange {
   std::optional<struct timespec> atime, mtime;  // tv_nsec may be UTIME_NOW
   // When the change was made, where the kernel keeps the times of files itself (writeback).
   std::optional<struct timespec> changed_at;
-  bool drop_privileges = false;  // with `size`: as in WriteFlags
+  bool drop_privileges = false;  // with `size`: as in ContentFlags
+  uint32_t caller_gid = 0;       // so too
+  bool keep_time = false;        // with `size`, and no `mtime`: so too
 };
 
 // Where a file's bytes are: in a file of the host, or what a lower inode stands for.
@@ -94,16 +96,20 @@ class Union {
   // lower's.
   Result<SharedFd> opened(uint64_t node, bool to_write);
   Result<size_t> read(uint64_t node, uint64_t offset, std::span<std::byte> data);
-  struct WriteFlags {
-    bool drop_privileges = false;  // set-id bits and file capabilities go first, as the kernel asks
-    bool keep_time = false;  // from the kernel's cache: when the file was modified, it says itself
+  struct ContentFlags {
+    bool drop_privileges = false;  // set-id bits and file capabilities go first
+    uint32_t caller_gid = 0;       // with that: of who does it, as it is shown
+    bool keep_time = false;        // when the file was modified, the kernel says itself
   };
   Result<size_t> write(uint64_t node, uint64_t offset, std::span<const std::byte> data,
-                       WriteFlags flags);
-  Result<> fallocate(uint64_t node, int mode, uint64_t offset, uint64_t length);
+                       ContentFlags flags);
+  Result<> fallocate(uint64_t node, int mode, uint64_t offset, uint64_t length, ContentFlags flags);
   Result<uint64_t> seek(uint64_t node, uint64_t offset, int whence);
-  Result<size_t> copy_range(uint64_t from, uint64_t from_offset, uint64_t to, uint64_t to_offset,
-                            size_t length);
+  struct Range {
+    uint64_t node;
+    uint64_t offset;
+  };
+  Result<size_t> copy_range(Range from, Range to, size_t length, ContentFlags flags);
   Result<> fsync(uint64_t node, bool data_only);
   Result<struct statvfs> statfs();
 
@@ -193,6 +199,7 @@ class Union {
   // Copy-up.
   Result<> copy_up(Node& node, bool with_content = true);
   Result<> copy_up_directory(Node& directory);
+  Result<> copy_up_removed(Node& directory);
   Result<Temporary> build_copy(Node& node, bool with_content);
   Result<> place_copy(Node& node, Temporary copy, const std::vector<Link>& names);
   Result<> copy_content(Ino from, const Fd& to);
@@ -240,6 +247,10 @@ class Union {
   void lose_name(Node& node, Node& directory, std::string_view name);
   Result<> remove_upper(Node& directory, std::string_view name, bool is_directory);
   Result<> put_whiteout(Node& directory, std::string_view name);
+  // A directory that merges needs a redirect.
+  bool may_move(const Node& node) const {
+    return redirects_ || node.type != S_IFDIR || node.lower == no_ino;
+  }
   Result<> prepare_move(Node& node, Node& to, std::string_view name);
   Result<> exchange(Node& from, std::string_view name, Node& to, std::string_view new_name);
   Result<> move(Node& from, std::string_view name, Node& to, std::string_view new_name, Node& node,
@@ -258,7 +269,12 @@ class Union {
   Result<Place> place(Node& node);
   Result<struct stat> stat_at(const Place& place) const;
   std::mutex& time_mutex(uint64_t node) { return time_mutexes_[node % time_mutexes_.size()]; }
-  Result<bool> drop_privilege_bits(const Fd& file);  // true: there were some of its mode
+  // True: there were some of its mode.
+  Result<bool> drop_privilege_bits(const Fd& file, uint32_t caller_gid);
+  template <class Change>
+  Result<> change_content(uint64_t id, const Fd& file, ContentFlags flags, Change change);
+  template <class Change>
+  Result<> keeping_time(uint64_t id, const Fd& file, Change change);
   static Result<> drop_capabilities(const Fd& file);
   static bool comes_late(const Node& node, const AttributeChange& change);
   bool hides(std::string_view xattr) const;
@@ -309,5 +325,16 @@ class Union {
   // In `freed` of NodeTable::forget.
   void let_go(Node& node);
 };
+
+// `change` changes a file's modification time, which it has again after that. With its time_mutex.
+template <class Change>
+Result<> Union::keeping_time(uint64_t id, const Fd& file, Change change) {
+  auto before = TRY(sys::stat(file));
+  KeptTime kept(ledger_, id, before.st_mtim);
+  auto changed = change();
+  struct timespec times[2] = {{0, UTIME_OMIT}, before.st_mtim};
+  TRY(sys::utimens(file, times));
+  return changed;
+}
 
 }  // namespace lyr::unionfs

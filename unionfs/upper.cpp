@@ -15,7 +15,9 @@ namespace {
 Result<> empty_directory(const Fd& directory, bool keep_orphans) {
   std::vector<std::string> names;
   TRY(sys::read_directory(directory, [&](const sys::DirectoryEntry& entry) {
-    if (!keep_orphans || entry.name.front() != Upper::orphan_prefix) names.emplace_back(entry.name);
+    bool orphan = entry.name.front() == Upper::orphan_prefix;
+    bool kept = (orphan && keep_orphans) || entry.name == Upper::incompatible;
+    if (!kept) names.emplace_back(entry.name);
     return true;
   }));
   for (const std::string& name : names) TRY(sys::remove_all_at(directory, name.c_str()));
@@ -94,7 +96,9 @@ Result<> Upper::set_mark(const Fd& object, std::string_view mark, std::string_vi
 }
 
 Result<> Upper::note_number(const Fd& object, uint64_t number) {
-  auto set = set_mark(object, lower_number_mark, std::to_string(number));
+  auto status = TRY(sys::stat(object));
+  std::string numbers = std::to_string(number) + ":" + std::to_string(status.st_ino);
+  auto set = set_mark(object, lower_number_mark, numbers);
   return set || set.error().code != EOPNOTSUPP ? std::move(set) : Result<>();
 }
 

@@ -52,6 +52,8 @@ class Upper {
     return std::string(1, orphan_prefix) + std::to_string(node);
   }
   static constexpr char orphan_prefix = 'o';
+  // Of the work directory this stays: overlayfs keeps there why the upper is not to be used.
+  static constexpr const char* incompatible = "incompat";
 
   // A name that nothing in the work directory has. Not thread-safe, like all below: the union's
   // lock guards it.

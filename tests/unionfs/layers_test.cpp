@@ -155,5 +155,33 @@ TEST_P(Layers, AnUpperIsWrittenByBothInTurn) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Layers, testing::Range<uint64_t>(1, 9));
 
+TEST(Layers, KeepTheTimesOfTheirFiles) {
+  std::string base = fs::temp_directory_path() / ("lyr-times." + std::to_string(getpid()));
+  fs::remove_all(base);
+  fs::create_directories(base + "/layer");
+  std::ofstream(base + "/layer/f") << "text";
+  struct timespec times[2] = {{1000, 1}, {2000, 2}};
+  ASSERT_EQ(utimensat(AT_FDCWD, (base + "/layer/f").c_str(), times, 0), 0);
+  {
+    UnionMount::Settings settings;
+    settings.plain_lower = true;
+    settings.layers = {base + "/layer"};
+    UnionMount mounted(base + "/scratch", "", settings);
+    std::string file = mounted.path() + "/f";
+    auto shown = [&] {
+      struct stat status{};
+      EXPECT_EQ(stat(file.c_str(), &status), 0);
+      return std::pair(std::pair(status.st_atim.tv_sec, status.st_atim.tv_nsec),
+                       std::pair(status.st_mtim.tv_sec, status.st_mtim.tv_nsec));
+    };
+    std::pair expected{std::pair{1000L, 1L}, std::pair{2000L, 2L}};
+    EXPECT_EQ(shown(), expected);
+    ASSERT_EQ(chmod(file.c_str(), 0600), 0);
+    mounted.remount();
+    EXPECT_EQ(shown(), expected) << "after copy-up";
+  }
+  fs::remove_all(base);
+}
+
 }  // namespace
 }  // namespace lyr::unionfs

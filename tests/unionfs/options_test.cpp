@@ -124,6 +124,7 @@ TEST_F(UnionOptions, WithoutRedirectsDirectoriesOfTheLowerStay) {
   UnionMount mounted(base_ + "/scratch", "", with(off));
   std::string at = mounted.path();
   EXPECT_EQ(code_of(rename((at + "/d").c_str(), (at + "/e").c_str())), "EXDEV");
+  EXPECT_TRUE(fs::is_empty(mounted.upper())) << "what is refused copies nothing up";
   EXPECT_EQ(code_of(mkdir((at + "/new").c_str(), 0755)), "ok");
   EXPECT_EQ(code_of(renameat2(AT_FDCWD, (at + "/new").c_str(), AT_FDCWD, (at + "/d").c_str(),
                               RENAME_EXCHANGE)),

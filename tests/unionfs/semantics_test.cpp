@@ -2,6 +2,8 @@
 // What programs rely on and random operations do not reach: mounts side by side, several processes
 // on one file, mappings, holes, sockets. Where a plain directory can do the same, the two are
 // compared.
+#include "tests/unionfs/semantics.h"
+
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/falloc.h>
@@ -32,56 +34,6 @@ namespace lyr::unionfs {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string told(long result) {
-  return result >= 0 ? std::to_string(result) : std::strerror(errno);
-}
-
-// Over a tree, over plain directories, and with overlayfs over a tree.
-class Semantics : public testing::TestWithParam<Below> {
- protected:
-  Semantics()
-      : base_(fs::temp_directory_path() / ("lyr-semantics." + std::to_string(getpid()))),
-        plain_(base_ + "/plain") {
-    fs::remove_all(base_);
-    fs::create_directories(plain_ + "/d/inner");
-    write_file(plain_ + "/f", std::string(20000, 'f'));
-    write_file(plain_ + "/log", "");
-    std::string large(3 << 20, 'l');
-    for (size_t i = 0; i < large.size(); i += 997) large[i] = static_cast<char>(i / 997);
-    write_file(plain_ + "/large", large);
-    write_file(plain_ + "/sparse", std::string(200000, 's') + std::string(4 << 20, '\0') + "end");
-    write_file(plain_ + "/d/name", "one file");
-    fs::create_hard_link(plain_ + "/d/name", plain_ + "/d/inner/second");
-    fs::create_hard_link(plain_ + "/d/name", plain_ + "/third");
-    if (can_be_had(GetParam()))
-      mounted_.emplace(base_ + "/scratch", plain_, settings_for(GetParam()));
-  }
-  void SetUp() override {
-    if (!mounted_) GTEST_SKIP() << "this kernel has no " << name_of(GetParam());
-  }
-  ~Semantics() override {
-    mounted_.reset();
-    fs::remove_all(base_);
-  }
-
-  std::string at(const char* path) const { return mounted_->path() + path; }
-
-  // The same on both sides: what `act` says, and the trees afterwards, also after a new mount.
-  void compare(const std::function<std::string(const std::string& root)>& act) {
-    EXPECT_EQ(act(mounted_->path()), act(plain_));
-    EXPECT_EQ(difference(), "");
-    mounted_->remount();
-    EXPECT_EQ(difference(), "") << "after a new mount";
-  }
-  std::string difference() const {
-    return differences(snapshot(mounted_->path(), false, links_compared(GetParam())),
-                       snapshot(plain_, false, links_compared(GetParam())));
-  }
-
-  std::string base_, plain_;
-  std::optional<UnionMount> mounted_;
-};
 
 TEST_P(Semantics, ContainersOfOneImageDoNotSeeEachOther) {
   UnionMount other(base_ + "/other", *mounted_);
@@ -485,100 +437,6 @@ TEST_P(Semantics, OpenFilesOutliveTheirNamesOneByOne) {
       close(file);
     }
     return said;
-  });
-}
-
-// What another user's changes do to set-id bits, and what that user's own files keep.
-TEST_P(Semantics, SetIdBits) {
-  for (const std::string& root : {mounted_->path(), plain_}) {
-    ASSERT_EQ(chmod(root.c_str(), 0777), 0);
-    for (const char* name : {"/f", "/large", "/sparse"})
-      ASSERT_EQ(chmod((root + name).c_str(), 06777), 0);
-  }
-  compare([](const std::string& root) {
-    pid_t child = fork();
-    if (child == 0) {
-      bool good = setgid(1000) == 0 && setuid(1000) == 0;
-      umask(0);
-      int made = open((root + "/made").c_str(), O_WRONLY | O_CREAT | O_EXCL, 04755);
-      good &= made >= 0 && mknod((root + "/pipe").c_str(), S_IFIFO | 0644, 0) == 0;
-      good &= truncate((root + "/f").c_str(), 100) == 0;
-      int file = open((root + "/large").c_str(), O_WRONLY);
-      good &= pwrite(file, "x", 1, 0) == 1 && close(file) == 0;
-      good &= open((root + "/sparse").c_str(), O_WRONLY | O_TRUNC) >= 0;
-      _exit(good ? 0 : 1);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    return std::to_string(status);
-  });
-}
-
-// A directory that passes its group on, and set-id bits from the start, by a user who is not root.
-TEST_P(Semantics, SetIdBitsOfWhatIsNew) {
-  for (const std::string& root : {mounted_->path(), plain_}) {
-    ASSERT_EQ(chown((root + "/d").c_str(), 7, 1000), 0);
-    ASSERT_EQ(chmod((root + "/d").c_str(), 02777), 0);
-    fs::remove(root + "/d/name");
-  }
-  compare([](const std::string& root) {
-    pid_t child = fork();
-    if (child == 0) {
-      bool good = setgid(1001) == 0 && setuid(1001) == 0;
-      umask(0);
-      std::string directory = root + "/d";
-      good &= open((directory + "/file").c_str(), O_WRONLY | O_CREAT, 04755) >= 0;
-      good &= open((directory + "/name").c_str(), O_WRONLY | O_CREAT, 0644) >= 0;  // was removed
-      good &= mkdir((directory + "/inside").c_str(), 0750) == 0;
-      good &= symlink("name", (directory + "/link").c_str()) == 0;
-      int unnamed = open(directory.c_str(), O_WRONLY | O_TMPFILE, 04711);
-      std::string shown = "/proc/self/fd/" + std::to_string(unnamed);
-      good &= linkat(AT_FDCWD, shown.c_str(), AT_FDCWD, (directory + "/unnamed").c_str(),
-                     AT_SYMLINK_FOLLOW) == 0;
-      _exit(good ? 0 : 1);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    return std::to_string(status);
-  });
-}
-
-// The kernel's own idea of the mode counts, which nobody has asked it for since.
-TEST_P(Semantics, WhatAnotherWroteIsNotExecutedAsItsOwner) {
-  for (const std::string& root : {mounted_->path(), plain_})
-    ASSERT_EQ(chmod(root.c_str(), 0777), 0);
-  compare([](const std::string& root) {
-    std::string path = root + "/program";
-    std::string content = read_whole("/usr/bin/id");
-    int file = open(path.c_str(), O_CREAT | O_WRONLY, 04777);
-    EXPECT_EQ(fchmod(file, 04777), 0);
-    auto out = sys::pipe();
-    auto closed = sys::pipe();
-    pid_t child = fork();
-    if (child == 0) {
-      // From within: what is above may be root's alone.
-      bool good = chdir(root.c_str()) == 0 && setgid(1000) == 0 && setuid(1000) == 0;
-      for (size_t done = 0; good && done < content.size();) {
-        ssize_t written = write(file, content.data() + done, content.size() - done);
-        good = written > 0;
-        done += good ? static_cast<size_t>(written) : 0;
-      }
-      close(file);
-      closed->write.reset();
-      char none = 0;
-      good &= read(closed->read.get(), &none, 1) == 0;  // nobody has it open for writing any more
-      if (!good || dup2(out->write.get(), STDOUT_FILENO) < 0) _exit(1);
-      execl("./program", "id", "-u", nullptr);
-      _exit(2);
-    }
-    close(file);
-    out->write.reset();
-    closed->write.reset();
-    int status = 0;
-    waitpid(child, &status, 0);
-    char said[16] = {};
-    EXPECT_GT(read(out->read.get(), said, sizeof said - 1), 0) << status;
-    return std::string(said);
   });
 }
 
