@@ -181,6 +181,7 @@ Result<> permissions(const Given& given) {
 
 Result<> lose_on_power_cut(const Given& given) {
   given.to.sync = given.to.durable = false;
+  given.to.is_volatile = true;
   return {};
 }
 

@@ -29,6 +29,7 @@ struct MountOptions {
   bool user_xattrs = false;  // marks are "user.overlay." even where they could be "trusted."
   bool durable = true;       // a copy is on disk before it hides the original
   bool sync = true;          // fsync does something
+  bool is_volatile = false;  // both of these are off
   bool xattrs = true;
   bool acls = true;
   bool writeback = true;

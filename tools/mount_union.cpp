@@ -2,7 +2,6 @@
 #include "tools/mount_union.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -16,14 +15,14 @@
 #include "base/sys_file.h"
 #include "base/sys_mount.h"
 #include "base/sys_process.h"
+#include "tools/union_directories.h"
 #include "unionfs/ring.h"
 #include "unionfs/unionfs.h"
 
 namespace lyr::tools {
 namespace {
 
-constexpr int server_threads = 4;     // of threaded=1
-constexpr int work_wait_ms = 10'000;  // for the server before us to let the upper go
+constexpr int server_threads = 4;  // of threaded=1
 constexpr size_t complaint_bytes_max = 4096;
 constexpr auto ending_signals = std::to_array({SIGTERM, SIGINT, SIGHUP});
 
@@ -35,54 +34,27 @@ void raise_descriptor_limit() {
   static_cast<void>(sys::set_rlimit(RLIMIT_NOFILE, *limit));
 }
 
-// As overlayfs does: in a directory of its own within the given one, which is emptied. Locked,
-// since two that write one upper would each show what the other has changed already.
-Result<Fd> open_work(const std::string& path) {
-  Fd given = TRY(about(sys::open(path.c_str(), O_RDONLY | O_DIRECTORY), path));
-  auto made = sys::mkdir_at(given, "work", 0700);
-  if (!made && made.error().code != EEXIST)
-    return about(Result<Fd>(fail(made.error().code, "mkdir")), path);
-  Fd work = TRY(about(sys::open_no_links(given, "work", O_RDONLY | O_DIRECTORY), path));
-  for (int waited_ms = 0; !sys::flock(work, LOCK_EX | LOCK_NB); waited_ms += 20) {
-    if (waited_ms >= work_wait_ms)
-      return fail_saying(EBUSY, path + " is in use by another mount; unmount that first");
-    TRY(sys::nap(20));
-  }
-  return work;
-}
+// What is served, and what its server keeps for as long as it does.
+struct Service {
+  unionfs::Options options;
+  Fd upper, work;            // the locks are theirs
+  bool is_volatile = false;  // bytes may be lost, of which a mark in the work directory tells
+};
 
-// Marks that only root of the host can write keep them from whoever owns the files.
-bool may_trust(const Fd& directory) {
-  const char* name = "trusted.overlay.lyr_probe";
-  if (!sys::set_xattr(directory, name, "y")) return false;
-  return sys::remove_xattr(directory, name).has_value();
-}
-
-Result<> open_upper(const MountOptions& options, unionfs::Options& served) {
-  if (options.upper.empty()) return {};
-  const char* upper = options.upper.c_str();
-  served.upper = TRY(about(sys::open(upper, O_RDONLY | O_DIRECTORY), upper));
-  served.work = TRY(open_work(options.work));
-  auto of_upper = TRY(sys::stat(served.upper));
-  auto of_work = TRY(sys::stat(served.work));
-  if (of_upper.st_dev != of_work.st_dev)
-    return fail_saying(EXDEV, options.work + " is on another file system than " + options.upper);
-  served.trusted_xattrs = !options.user_xattrs && may_trust(served.work);
-  return {};
-}
-
-Result<unionfs::Options> open_directories(const MountOptions& options) {
+Result<Service> prepare(const MountOptions& options) {
   raise_descriptor_limit();
-  unionfs::Options served;
-  TRY(open_upper(options, served));
-  unionfs::DirectoryStack stack;
-  stack.follow_redirects = options.follow_redirects;
-  stack.user_marks = options.user_xattrs || (served.upper && !served.trusted_xattrs);
-  for (const std::string& path : options.lower)
-    stack.layers.push_back(TRY(about(sys::open(path.c_str(), O_RDONLY | O_DIRECTORY), path)));
-  for (const std::string& path : options.data)
-    stack.data_layers.push_back(TRY(about(sys::open(path.c_str(), O_RDONLY | O_DIRECTORY), path)));
-  served.lower = TRY(unionfs::lower_from_directories(std::move(stack)));
+  auto directories = TRY(open_directories(options));
+  Service service;
+  unionfs::Options& served = service.options;
+  if (directories.upper) {
+    service.upper = TRY(sys::dup(directories.upper));
+    service.work = TRY(sys::dup(directories.work));
+    service.is_volatile = options.is_volatile;
+  }
+  served.lower = TRY(unionfs::lower_from_directories(std::move(directories.lower)));
+  served.upper = std::move(directories.upper);
+  served.work = std::move(directories.work);
+  served.trusted_xattrs = directories.trusted_marks;
   served.durable = options.durable;
   served.sync = options.sync;
   served.dress_root = false;
@@ -104,7 +76,7 @@ Result<unionfs::Options> open_directories(const MountOptions& options) {
     served.io_uring = true;
   }
   served.threads = options.several_threads ? server_threads : 1;
-  return served;
+  return service;
 }
 
 // A directory's name from the root, which still holds after chdir.
@@ -169,19 +141,23 @@ class EndOnSignal {
   std::thread thread_;
 };
 
-Result<> serve(Fd device, unionfs::Options options, const std::string& target) {
+Result<> serve(Fd device, Service service, const std::string& target) {
   static_cast<void>(sys::prctl(PR_SET_NAME, reinterpret_cast<unsigned long>("lyr-union")));
   auto end_on_signal = TRY(EndOnSignal::make(target));
-  return unionfs::serve(std::move(device), std::move(options));
+  if (service.is_volatile) TRY(mark_volatile(service.work));
+  auto served = unionfs::serve(std::move(device), std::move(service.options));
+  // Who comes so far has written all that he was given.
+  if (service.is_volatile) TRY(unmark_volatile(service.work));
+  return served;
 }
 
 // The server's process: nothing of who started it is kept from ending.
-int serve_alone(Fd device, unionfs::Options options, const std::string& target, Fd complaints) {
+int serve_alone(Fd device, Service service, const std::string& target, Fd complaints) {
   static_cast<void>(sys::new_session_id());
   static_cast<void>(sys::chdir("/"));
   auto null = sys::open("/dev/null", O_RDWR);
   for (int number = 0; null && number <= 2; ++number) static_cast<void>(sys::dup_to(*null, number));
-  auto served = serve(std::move(device), std::move(options), target);
+  auto served = serve(std::move(device), std::move(service), target);
   if (served) return 0;
   static_cast<void>(sys::write_all(complaints, describe(served.error())));
   return 1;
@@ -197,10 +173,10 @@ std::string read_all(const Fd& pipe) {
 
 Result<> mount_union(const MountOptions& options, const std::string& target, bool foreground) {
   std::string at = TRY(path_from_root(target));
-  auto served = TRY(open_directories(options));
+  auto service = TRY(prepare(options));
   Fd device = TRY(mount_device(options, at));
   if (foreground) {
-    auto ended = serve(std::move(device), std::move(served), at);
+    auto ended = serve(std::move(device), std::move(service), at);
     if (!ended) static_cast<void>(sys::umount(at.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW));
     return ended;
   }
@@ -208,12 +184,12 @@ Result<> mount_union(const MountOptions& options, const std::string& target, boo
   auto child = TRY(sys::clone_process());
   if (child.pid == 0) {
     complaints.read.reset();
-    ::_exit(serve_alone(std::move(device), std::move(served), at, std::move(complaints.write)));
+    ::_exit(serve_alone(std::move(device), std::move(service), at, std::move(complaints.write)));
   }
   // The server alone holds these now: when it ends, so does the connection.
   device.reset();
   complaints.write.reset();
-  served = unionfs::Options();
+  service = Service();
   auto stands = sys::stat_at(sys::cwd(), at.c_str());
   if (stands) return {};
   std::string complaint = read_all(complaints.read);

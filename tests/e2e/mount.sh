@@ -30,6 +30,14 @@ wait_for no_server
 code 1 cat merged/f
 has "$err" "not connected"
 lyr umount merged
+code 1 lyr mount -o $writable merged
+has "$err" "up was mounted with \`volatile\` and not unmounted"
+same "$(ls work/work/incompat)" volatile
+rm -r work/work/incompat
+lyr mount -o $writable,volatile merged
+lyr umount merged
+wait_for no_server
+code 1 test -e work/work/incompat # since it ended well
 lyr mount -o $writable merged
 same "$(cat merged/d/new)" new
 kill -TERM "$(server)"
@@ -56,3 +64,38 @@ has "$err" "absent: No such file"
 code 1 lyr mount -o lowerdir=base,metacopy=on merged
 has "$err" "lyr does not do that"
 same "$(cd "$TMPDIR" && ls work)" work
+
+# Two servers would each show what the other has changed already.
+lyr mount -o $writable merged
+code 1 flock -n work/work true
+code 1 flock -n up true
+lyr umount merged
+lyr mount -o $writable merged # the server before it may still be ending
+lyr umount merged
+wait_for no_server
+
+# Nothing that is to be kept is emptied or written to: what is named twice is refused before that.
+mkdir -p up/work/keep work/work/up other/work other/up
+refused() { # why the mount with these options is
+  code 1 lyr mount -o "$2" merged
+  has "$err" "$1"
+  code 32 mountpoint -q merged
+}
+echo kept | tee up/work/keep/f work/work/up/f other/work/f >/dev/null
+refused "neither may be" lowerdir=base,upperdir=up,workdir=up
+refused "neither may be" lowerdir=base,upperdir=work/work/up,workdir=work
+refused "neither may be" lowerdir=base,upperdir=other/up,workdir=other
+refused "neither may be" lowerdir=base,upperdir=up,workdir=up/work
+refused "lies in work" lowerdir=work,upperdir=up,workdir=work
+refused "lies in work" lowerdir=base:work/work/up,upperdir=up,workdir=work
+refused "lies in up" lowerdir=base:up/work,upperdir=up,workdir=work
+refused "lies in up" lowerdir=base::up/work,upperdir=up,workdir=work
+mkdir same
+mount --bind up same
+refused "lies in up" lowerdir=same,upperdir=up,workdir=work
+mount -o remount,bind,ro same
+refused "same is read-only" lowerdir=base,upperdir=same,workdir=work
+umount same
+same "$(cat up/work/keep/f work/work/up/f other/work/f)" $'kept\nkept\nkept'
+mkdir -p work/work/incompat/new
+refused "in a way that lyr does not know" $writable
