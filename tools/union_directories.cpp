@@ -6,7 +6,14 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include <charconv>
+#include <map>
+#include <optional>
+#include <sstream>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/sys_file.h"
 #include "base/sys_process.h"
@@ -20,24 +27,82 @@ constexpr int lock_wait_ms = 10'000;  // for the server before us to let the upp
 constexpr const char* incompatible = unionfs::Upper::incompatible;
 constexpr const char* volatile_mark = "volatile";
 
+constexpr size_t mounts_bytes_max = 64 << 20;  // of /proc/self/mountinfo
+
+bool is_below(const std::string& path, const std::string& directory) {
+  return path.starts_with(directory == "/" ? directory : directory + "/");
+}
+
+// "\\040" and the like, as /proc has spaces.
+std::string unescaped(std::string_view text) {
+  std::string plain;
+  for (size_t i = 0; i < text.size(); ++i) {
+    unsigned code = 0;
+    bool escape = text[i] == '\\' && i + 3 < text.size() &&
+                  std::from_chars(&text[i + 1], &text[i + 1] + 3, code, 8).ptr == &text[i + 1] + 3;
+    plain += escape ? static_cast<char>(code) : text[i];
+    if (escape) i += 3;
+  }
+  return plain;
+}
+
+// What of its file system each of our mounts shows, and where.
+class Mounts {
+ public:
+  static Result<Mounts> read() {
+    Mounts mounts;
+    std::string text = TRY(sys::read_file_at(sys::cwd(), "/proc/self/mountinfo", mounts_bytes_max));
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+      std::istringstream fields(line);
+      uint64_t id = 0;
+      std::string above, device, root, at;
+      if (fields >> id >> above >> device >> root >> at)
+        mounts.known_[id] = {unescaped(root), unescaped(at)};
+    }
+    return mounts;
+  }
+  // The path from the file system's root; nothing: the mount is in no list, a detached one say.
+  std::optional<std::string> within(uint64_t mount, const std::string& path) const {
+    auto known = known_.find(mount);
+    if (known == known_.end()) return std::nullopt;
+    const auto& [root, at] = known->second;
+    if (path == at) return root;
+    if (!is_below(path, at)) return std::nullopt;
+    std::string rest = at == "/" ? path : path.substr(at.size());
+    return root == "/" ? rest : root + rest;
+  }
+
+ private:
+  std::map<uint64_t, std::pair<std::string, std::string>> known_;
+};
+
 struct Directory {
   Fd fd;
-  std::string given;     // as the person named it
-  std::string resolved;  // from the root, without symlinks
+  std::string given;  // as the person named it
   struct stat status{};
+  std::string path;                   // from our root, without symlinks
+  std::optional<std::string> within;  // from its file system's, also through bind mounts
 
-  static Result<Directory> open(const std::string& path) {
+  static Result<Directory> open(const std::string& given, const Mounts& mounts) {
     Directory opened;
-    opened.given = path;
-    opened.fd = TRY(about(sys::open(path.c_str(), O_RDONLY | O_DIRECTORY), path));
+    opened.given = given;
+    opened.fd = TRY(about(sys::open(given.c_str(), O_RDONLY | O_DIRECTORY), given));
     opened.status = TRY(sys::stat(opened.fd));
     std::string link = "/proc/self/fd/" + std::to_string(opened.fd.get());
-    opened.resolved = TRY(sys::readlink_at(sys::cwd(), link.c_str()));
+    opened.path = TRY(sys::readlink_at(sys::cwd(), link.c_str()));
+    auto more = TRY(sys::statx_at(opened.fd, "", AT_EMPTY_PATH, STATX_MNT_ID));
+    opened.within = mounts.within(more.stx_mnt_id, opened.path);
     return opened;
   }
   bool is_or_lies_in(const Directory& other) const {
-    if (status.st_dev == other.status.st_dev && status.st_ino == other.status.st_ino) return true;
-    return resolved.starts_with(other.resolved == "/" ? "/" : other.resolved + "/");
+    if (status.st_dev != other.status.st_dev) return false;
+    if (status.st_ino == other.status.st_ino) return true;
+    return within && other.within && is_below(*within, *other.within);
+  }
+  // Of another file system, too: emptying goes into what is mounted below.
+  bool is_emptied_with(const Directory& work) const {
+    return is_or_lies_in(work) || (work.path != "/" && is_below(path, work.path));
   }
 };
 
@@ -90,9 +155,10 @@ bool may_trust(const Fd& directory) {
   return sys::remove_xattr(directory, name).has_value();
 }
 
-Result<> open_lower(const MountOptions& options, std::vector<Directory>& lower) {
+Result<> open_lower(const MountOptions& options, const Mounts& mounts,
+                    std::vector<Directory>& lower) {
   for (const auto* paths : {&options.lower, &options.data}) {
-    for (const std::string& path : *paths) lower.push_back(TRY(Directory::open(path)));
+    for (const std::string& path : *paths) lower.push_back(TRY(Directory::open(path, mounts)));
   }
   return {};
 }
@@ -100,23 +166,22 @@ Result<> open_lower(const MountOptions& options, std::vector<Directory>& lower) 
 // Nothing that is changed or emptied may be what is only to be read, nor the other of the two.
 Result<> check_apart(const std::vector<Directory>& lower, const Directory& upper,
                      const Directory& work) {
-  if (upper.is_or_lies_in(work) || work.is_or_lies_in(upper))
+  if (upper.is_emptied_with(work) || work.is_or_lies_in(upper))
     return fail_saying(EINVAL, "upperdir=" + upper.given + " and workdir=" + work.given +
                                    ": neither may be or lie in the other");
   for (const Directory& layer : lower) {
-    for (const Directory* changed : {&upper, &work}) {
-      if (layer.is_or_lies_in(*changed))
-        return fail_saying(ELOOP, "the lower directory " + layer.given + " lies in " +
-                                      changed->given + ", which the mount changes");
-    }
+    bool emptied = layer.is_emptied_with(work);
+    if (emptied || layer.is_or_lies_in(upper))
+      return fail_saying(ELOOP, "the lower directory " + layer.given + " lies in " +
+                                    (emptied ? work : upper).given + ", which the mount changes");
   }
   return {};
 }
 
-Result<> open_upper(const MountOptions& options, const std::vector<Directory>& lower,
-                    UnionDirectories& opened) {
-  Directory upper = TRY(Directory::open(options.upper));
-  Directory given = TRY(Directory::open(options.work));
+Result<> open_upper(const MountOptions& options, const Mounts& mounts,
+                    const std::vector<Directory>& lower, UnionDirectories& opened) {
+  Directory upper = TRY(Directory::open(options.upper, mounts));
+  Directory given = TRY(Directory::open(options.work, mounts));
   if (upper.status.st_dev != given.status.st_dev)
     return fail_saying(EXDEV, options.work + " is on another file system than " + options.upper);
   TRY(check_apart(lower, upper, given));
@@ -140,8 +205,9 @@ Result<> open_upper(const MountOptions& options, const std::vector<Directory>& l
 Result<UnionDirectories> open_directories(const MountOptions& options) {
   UnionDirectories opened;
   std::vector<Directory> lower;
-  TRY(open_lower(options, lower));
-  if (!options.upper.empty()) TRY(open_upper(options, lower, opened));
+  auto mounts = TRY(Mounts::read());
+  TRY(open_lower(options, mounts, lower));
+  if (!options.upper.empty()) TRY(open_upper(options, mounts, lower, opened));
   opened.lower.follow_redirects = options.follow_redirects;
   opened.lower.user_marks = options.user_xattrs || (opened.upper && !opened.trusted_marks);
   for (size_t i = 0; i < lower.size(); ++i) {
@@ -152,8 +218,10 @@ Result<UnionDirectories> open_directories(const MountOptions& options) {
 }
 
 Result<> mark_volatile(const Fd& work) {
-  TRY(sys::mkdir_all_at(work, std::string(incompatible) + "/" + volatile_mark, 0700));
-  return {};
+  TRY(sys::remove_all_at(work, incompatible));  // an empty one
+  TRY(sys::mkdir_at(work, incompatible, 0700));
+  Fd directory = TRY(sys::open_no_links(work, incompatible, O_RDONLY | O_DIRECTORY));
+  return sys::mkdir_at(directory, volatile_mark, 0700);
 }
 
 Result<> unmark_volatile(const Fd& work) { return sys::remove_all_at(work, incompatible); }

@@ -61,6 +61,7 @@ struct Node {
     SharedFd held;                      // that of a file without names, or a directory's descriptor
     SharedFd data;                      // open for reading and writing
     struct timespec timed_at{};         // see Union::comes_late
+    uint32_t names_lost = 0;            // of one of the lower's with several: they were removed
     std::optional<Ino> content_from;    // of one in the upper without its content: the lower's file
     std::string text;                   // of the first name
     std::vector<Name> further;          // names

@@ -98,6 +98,7 @@ Result<> Union::change_times(const Place& place, const AttributeChange& change) 
 }
 
 Result<Found> Union::setattr(uint64_t id, AttributeChange change) {
+  std::scoped_lock time_lock(time_mutex(id));
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
   if (node->type != S_IFDIR && (!node->in_upper || !node->has_name())) {
@@ -107,7 +108,6 @@ Result<Found> Union::setattr(uint64_t id, AttributeChange change) {
   // Nothing else can fail after its content is given up.
   bool emptied = change.size && *change.size == 0 && !change.mode && !change.uid && !change.gid;
   TRY(copy_up(*node, !emptied));
-  std::scoped_lock time_lock(time_mutex(id));
   if (change.size) {
     auto fd = TRY(data_fd(*node));
     if (change.drop_privileges) TRY(drop_privilege_bits(*fd, change.caller_gid));

@@ -45,7 +45,9 @@ Result<> Union::hold_directory(Node& node) {
 // kernel has surely counted, no answer about the file lasts.
 void Union::lose_name(Node& node, Node& directory, std::string_view name) {
   nodes_.unlink(node, directory, name);
-  if (node.type != S_IFDIR) node.doubt_for(settling_s);
+  if (node.type == S_IFDIR) return;
+  if (!node.in_upper && lower_->links(node.lower) > 1) ++node.make_more().names_lost;
+  node.doubt_for(settling_s);
 }
 
 Result<> Union::put_whiteout(Node& directory, std::string_view name) {

@@ -267,10 +267,12 @@ Result<struct stat> Union::attr(Node& node) {
   }
   struct stat status = lower_->status(node.lower);
   bool removed = !node.has_name() && node.id != root_id;
-  if (status.st_nlink > 1 && node.type != S_IFDIR && lower_->knows_aliases(node.lower)) {
+  if (node.type == S_IFDIR || status.st_nlink <= 1) {
+    if (removed) status.st_nlink = 0;
+  } else if (lower_->knows_aliases(node.lower)) {
     status.st_nlink = visible_links(node);
-  } else if (removed) {  // a file may have names that nobody looked up
-    status.st_nlink = node.type == S_IFDIR ? 0 : status.st_nlink - 1;
+  } else {
+    status.st_nlink -= std::min<nlink_t>(status.st_nlink, node.more().names_lost);
   }
   return shown(node, status);
 }

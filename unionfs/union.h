@@ -307,8 +307,8 @@ class Union {
   Ledger* ledger_;         // null: there will be no successor
   SharedFd proc_fds_;      // /proc/self/fd
   std::vector<int> cpus_;  // that the process may run on
-  // Writes that keep a file's time or take bits of its mode, and changes of these, take turns; by
-  // node id, after mutex_.
+  // Changes of content that keep a file's time or take bits of its mode, and changes of these, take
+  // turns; by node id, before mutex_, as they may take long.
   std::array<std::mutex, 64> time_mutexes_;
   std::mutex mutex_;  // guards all below
   AttributeUse attribute_use_;

@@ -99,7 +99,9 @@ Result<> Upper::note_number(const Fd& object, uint64_t number) {
   auto status = TRY(sys::stat(object));
   std::string numbers = std::to_string(number) + ":" + std::to_string(status.st_ino);
   auto set = set_mark(object, lower_number_mark, numbers);
-  return set || set.error().code != EOPNOTSUPP ? std::move(set) : Result<>();
+  // There may be none for what is no file or directory.
+  bool none = !set && (set.error().code == EOPNOTSUPP || set.error().code == EPERM);
+  return none ? Result<>() : std::move(set);
 }
 
 bool is_device_whiteout(const struct stat& status) {

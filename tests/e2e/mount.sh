@@ -8,6 +8,7 @@ if [ "$LYR_MODE" != root ] && [ -z "${LYR_NESTED:-}" ]; then
 fi
 server() { pgrep -x lyr-union; }
 no_server() { ! server; }
+one_server() { [ "$(server | wc -l)" = 1 ]; }
 unmounted() { ! mountpoint -q merged; }
 writable=lowerdir=patch:base,upperdir=up,workdir=work
 mkdir base base/d patch up work merged
@@ -96,6 +97,40 @@ refused "lies in up" lowerdir=same,upperdir=up,workdir=work
 mount -o remount,bind,ro same
 refused "same is read-only" lowerdir=base,upperdir=same,workdir=work
 umount same
+mount --bind work/work/up same # another name for what is emptied
+refused "lies in work" lowerdir=same,upperdir=up,workdir=work
+refused "neither may be" lowerdir=base,upperdir=same,workdir=work
+umount same
+mount --bind work same
+refused "lies in same" lowerdir=work/work/up,upperdir=up,workdir=same
+umount same
 same "$(cat up/work/keep/f work/work/up/f other/work/f)" $'kept\nkept\nkept'
+lyr mount -o lowerdir=.,upperdir=up,workdir=work merged # as it is below itself, nothing is emptied
+same "$(cat merged/base/f)" base
+lyr umount merged
+wait_for no_server
+mkdir -p up/other
+mount -t tmpfs none up/other # a layer of its own, wherever it is mounted
+mkdir up/other/layer
+echo layer >up/other/layer/f
+lyr mount -o lowerdir=up/other/layer,upperdir=up,workdir=work merged
+same "$(cat merged/f)" layer
+lyr umount merged
+wait_for no_server
+umount up/other
+
+# A union whose upper is on another one, which takes no attributes of symlinks.
+lyr mount -o $writable merged
+mkdir merged/{l,u,w,m}
+ln -s target merged/l/link
+lyr mount -o lowerdir=merged/l,upperdir=merged/u,workdir=merged/w merged/m
+touch -h merged/m/link
+chown -h 0:0 merged/m/link
+mv merged/m/link merged/m/moved
+same "$(readlink merged/m/moved) $(ls merged/m)" "target moved"
+lyr umount merged/m
+wait_for one_server
+lyr umount merged
+wait_for no_server
 mkdir -p work/work/incompat/new
 refused "in a way that lyr does not know" $writable

@@ -155,6 +155,36 @@ TEST_P(Layers, AnUpperIsWrittenByBothInTurn) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Layers, testing::Range<uint64_t>(1, 9));
 
+// Where nobody has asked for all names of a file.
+TEST(Layers, RemovedNamesAreCounted) {
+  std::string base = fs::temp_directory_path() / ("lyr-names." + std::to_string(getpid()));
+  fs::remove_all(base);
+  fs::create_directories(base + "/layer/d");
+  std::ofstream(base + "/layer/a") << "text";
+  fs::create_hard_link(base + "/layer/a", base + "/layer/b");
+  fs::create_hard_link(base + "/layer/a", base + "/layer/d/c");
+  {
+    UnionMount::Settings settings;
+    settings.plain_lower = true;
+    settings.layers = {base + "/layer"};
+    settings.adjust = [](Options& options) { options.writeback = false; };
+    UnionMount mounted(base + "/scratch", "", settings);
+    int file = open((mounted.path() + "/a").c_str(), O_RDONLY);
+    auto links = [&] {
+      struct stat status{};
+      EXPECT_EQ(fstat(file, &status), 0);
+      return status.st_nlink;
+    };
+    EXPECT_EQ(links(), 3U);
+    for (nlink_t left = 3; const char* name : {"/a", "/b", "/d/c"}) {
+      EXPECT_TRUE(fs::remove(mounted.path() + name));
+      EXPECT_EQ(links(), --left) << name;
+    }
+    close(file);
+  }
+  fs::remove_all(base);
+}
+
 TEST(Layers, KeepTheTimesOfTheirFiles) {
   std::string base = fs::temp_directory_path() / ("lyr-times." + std::to_string(getpid()));
   fs::remove_all(base);
