@@ -146,7 +146,7 @@ Result<> serve(Fd device, Service service, const std::string& target) {
   auto end_on_signal = TRY(EndOnSignal::make(target));
   if (service.is_volatile) TRY(mark_volatile(service.work));
   auto served = unionfs::serve(std::move(device), std::move(service.options));
-  // Who comes so far has written all that he was given.
+  // Who comes so far has written all that the kernel gave him.
   if (service.is_volatile) TRY(unmark_volatile(service.work));
   return served;
 }

@@ -33,7 +33,7 @@ bool is_below(const std::string& path, const std::string& directory) {
   return path.starts_with(directory == "/" ? directory : directory + "/");
 }
 
-// "\\040" and the like, as /proc has spaces.
+// "\040" and the like, as /proc has spaces.
 std::string unescaped(std::string_view text) {
   std::string plain;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -113,7 +113,9 @@ Result<> take_lock(const Fd& directory, const std::string& name) {
     auto locked = sys::flock(directory, LOCK_EX | LOCK_NB);
     if (locked || locked.error().code != EWOULDBLOCK) return {};
     if (waited_ms >= lock_wait_ms)
-      return fail_saying(EBUSY, name + " is in use by another mount; unmount that first");
+      return fail_saying(
+          EBUSY, name + " is in use by another mount: unmount that, or end its server (`fuser " +
+                     name + "` names it)");
     TRY(sys::nap(20));
   }
 }
