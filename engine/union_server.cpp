@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <system_error>
 
 #include "base/sys_event.h"
 #include "base/sys_file.h"
@@ -146,14 +147,16 @@ Result<> UnionServer::attach(sandbox::Launch& container) {
 std::optional<std::string> UnionServer::why_it_ended() {
   auto ending = sys::wait_pidfd(child_.pidfd);
   reaped_ = true;
-  bool exited = ending && *ending && !(*ending)->signaled;
-  int code = exited ? (*ending)->value : 0;
-  if (exited && code == 0) return std::nullopt;
+  const std::string ended = "its file system server ended";
+  if (!ending || !*ending) return ended;
+  int code = (*ending)->value;
+  if ((*ending)->signaled) return ended + " (signal " + std::to_string(code) + ")";
+  if (code == 0) return std::nullopt;
   if (code == unionfs::cannot_resume)
     return "its file system server was killed, and none can follow it (that takes Linux 6.9, and "
            "not --union io_uring)";
   if (code == unionfs::ends_again) return "its file system server was killed again and again";
-  return "its file system server ended";
+  return ended + " (" + std::generic_category().message(code) + ")";
 }
 
 void UnionServer::finish(int timeout_ms) {
