@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <optional>
 
 #include "base/sys_event.h"
 #include "base/sys_file.h"
@@ -254,6 +255,7 @@ void SupervisedRun::take_signal() {
 
 void SupervisedRun::watch() {
   bool server_ended = false;
+  std::optional<std::string> why_killed;
   for (;;) {
     std::vector<struct pollfd> fds;
     fds.push_back({container_->pidfd().get(), POLLIN, 0});
@@ -268,7 +270,7 @@ void SupervisedRun::watch() {
       server_ended = true;
       auto why = server_->why_it_ended();
       if (!why) continue;
-      end_.error = *why + ", so the container was killed";
+      why_killed = *why + ", so the container was killed";
       static_cast<void>(sys::pidfd_send_signal(container_->pidfd(), SIGKILL));
     }
     hub_->act(fds);
@@ -279,6 +281,9 @@ void SupervisedRun::watch() {
     if (fds[0].revents == 0) continue;
     auto ending = sys::wait_pidfd(container_->pidfd());
     if (ending && *ending) end_.exit_code = (*ending)->shell_code();
+    // Not if it had ended well before that, and its mount with it: the server may take that for an
+    // abort of the connection (ECONNABORTED).
+    if (why_killed && end_.exit_code != 0) end_.error = *why_killed;
     return;
   }
 }
