@@ -19,16 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string content(const std::string& path) {
-  int file = open(path.c_str(), O_RDONLY);
-  if (file < 0) return strerrorname_np(errno);
-  std::string text(4096, '\0');
-  ssize_t size = read(file, text.data(), text.size());
-  int error = errno;
-  close(file);
-  return size < 0 ? strerrorname_np(error) : text.substr(0, static_cast<size_t>(size));
-}
-
 // The parameter: by which prefix files say so.
 class DataLayers : public testing::TestWithParam<const char*> {
  protected:
@@ -83,17 +73,17 @@ TEST_P(DataLayers, ShowWhatOverlayfsShows) {
   ASSERT_EQ(mount("overlay", at.c_str(), "overlay", MS_RDONLY, options.c_str()), 0)
       << strerror(errno);
   auto expected = snapshot(at, true);
-  EXPECT_EQ(content(at + "/d/both"), "content of data1");
+  EXPECT_EQ(read_or_error(at + "/d/both"), "content of data1");
   ASSERT_EQ(umount(at.c_str()), 0);
   UnionMount mounted(base_ + "/scratch", "", settings());
   EXPECT_EQ(differences(snapshot(mounted.path(), true), expected), "");
-  EXPECT_EQ(content(mounted.path() + "/second"), "second");
-  EXPECT_EQ(content(mounted.path() + "/top"), "at the top");
+  EXPECT_EQ(read_or_error(mounted.path() + "/second"), "second");
+  EXPECT_EQ(read_or_error(mounted.path() + "/top"), "at the top");
   EXPECT_FALSE(fs::exists(mounted.path() + "/ab"));
   std::ofstream(mounted.path() + "/d/both", std::ios::app) << ", and more";
   mounted.remount();
-  EXPECT_EQ(content(mounted.path() + "/d/both"), "content of data1, and more");
-  EXPECT_EQ(content(base_ + "/data1/ab/both"), "content of data1");
+  EXPECT_EQ(read_or_error(mounted.path() + "/d/both"), "content of data1, and more");
+  EXPECT_EQ(read_or_error(base_ + "/data1/ab/both"), "content of data1");
 }
 
 TEST_P(DataLayers, AreFoundThroughLayersThatHaveAttributesAlone) {
@@ -104,7 +94,8 @@ TEST_P(DataLayers, AreFoundThroughLayersThatHaveAttributesAlone) {
   auto with = settings();
   with.layers = {base_ + "/above", base_ + "/low"};
   UnionMount mounted(base_ + "/scratch", "", with);
-  EXPECT_EQ(content(mounted.path() + "/f"), trusted() ? "content of data1" : std::string(16, '\0'));
+  EXPECT_EQ(read_or_error(mounted.path() + "/f"),
+            trusted() ? "content of data1" : std::string(16, '\0'));
 }
 
 TEST_P(DataLayers, HaveNoOtherFilesThanRegularOnes) {
@@ -122,10 +113,10 @@ TEST_P(DataLayers, HaveNoOtherFilesThanRegularOnes) {
   UnionMount mounted(base_ + "/scratch", "", settings());
   for (const char* path : {"/gone", "/shorter", "/link", "/directory", "/out", "/sibling", "/root",
                            "/nothing", "/far"}) {
-    std::string said = content(mounted.path() + path);
+    std::string said = read_or_error(mounted.path() + path);
     EXPECT_TRUE(said == "EIO" || said == "EINVAL") << path << ": " << said;
   }
-  EXPECT_EQ(content(mounted.path() + "/plain"), "a file as any other");
+  EXPECT_EQ(read_or_error(mounted.path() + "/plain"), "a file as any other");
 }
 
 // Any user can set such attributes of his files: they count only for who mounts so.
@@ -135,13 +126,12 @@ TEST_P(DataLayers, AreNotOpenedByAUsersWord) {
   with.trusted_xattrs = true;
   {
     UnionMount mounted(base_ + "/scratch", "", with);
-    EXPECT_EQ(content(mounted.path() + "/f"), std::string(16, '\0'));
+    EXPECT_EQ(read_or_error(mounted.path() + "/f"), std::string(16, '\0'));
   }
   with.trusted_xattrs = false;
-  std::ofstream(base_ + "/data2/hidden") << "content of one";
   make_with("user.overlay.", "/low/plain_redirect", 19, "/plain");
   UnionMount mounted(base_ + "/second", "", with);
-  EXPECT_EQ(content(mounted.path() + "/plain_redirect"), "EIO")
+  EXPECT_EQ(read_or_error(mounted.path() + "/plain_redirect"), "EIO")
       << "in a layer, not in a data layer";
 }
 

@@ -20,16 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string read_all(const std::string& path) {
-  int file = open(path.c_str(), O_RDONLY);
-  if (file < 0) return strerrorname_np(errno);
-  std::string text(1 << 20, '\0');
-  ssize_t size = read(file, text.data(), text.size());
-  int error = errno;
-  close(file);
-  return size < 0 ? strerrorname_np(error) : text.substr(0, static_cast<size_t>(size));
-}
-
 class Metacopy : public testing::Test {
  protected:
   Metacopy() : base_(fs::temp_directory_path() / ("lyr-metacopy." + std::to_string(getpid()))) {
@@ -82,10 +72,10 @@ TEST_F(Metacopy, OfALayerHasTheContentBelow) {
   settings.layers = {base_ + "/top", base_ + "/middle", base_ + "/low"};
   UnionMount mounted(base_ + "/scratch", "", settings);
   EXPECT_EQ(differences(snapshot(mounted.path(), true), expected), "");
-  EXPECT_EQ(read_all(mounted.path() + "/e/inner/here"), "content of /moved");
+  EXPECT_EQ(read_or_error(mounted.path() + "/e/inner/here"), "content of /moved");
   // A copy has it, too.
   ASSERT_EQ(truncate((mounted.path() + "/e/g").c_str(), 9), 0);
-  EXPECT_EQ(read_all(mounted.path() + "/e/g"), "content o");
+  EXPECT_EQ(read_or_error(mounted.path() + "/e/g"), "content o");
 }
 
 TEST_F(Metacopy, OfTheUpperIsCompletedWhenItsContentIsWanted) {
@@ -126,10 +116,10 @@ TEST_F(Metacopy, IsCompletedBeforeItMoves) {
   close(held);
   std::ofstream(at + "/out", std::ios::app) << ", and more";
   mounted.remount();
-  EXPECT_EQ(read_all(at + "/e/inner/f"), "content of /f");
-  EXPECT_EQ(read_all(at + "/e/other"), "content of /linked");
-  EXPECT_EQ(read_all(at + "/linked"), "content of /linked");
-  EXPECT_EQ(read_all(at + "/out"), "content of /d/out, and more");
+  EXPECT_EQ(read_or_error(at + "/e/inner/f"), "content of /f");
+  EXPECT_EQ(read_or_error(at + "/e/other"), "content of /linked");
+  EXPECT_EQ(read_or_error(at + "/linked"), "content of /linked");
+  EXPECT_EQ(read_or_error(at + "/out"), "content of /d/out, and more");
 }
 
 // A server that was killed on the way leaves the mark, and a part.
@@ -142,7 +132,7 @@ TEST_F(Metacopy, IsCompletedAnewAfterACrash) {
   settings.plain_lower = true;
   settings.layers = {base_ + "/low"};
   UnionMount mounted(base_ + "/scratch", "", settings);
-  EXPECT_EQ(read_all(mounted.path() + "/large"), std::string(300000, 'l'));
+  EXPECT_EQ(read_or_error(mounted.path() + "/large"), std::string(300000, 'l'));
 }
 
 // A user may set attributes of his files, through overlayfs too.
@@ -160,13 +150,13 @@ TEST_F(Metacopy, FollowsNoUsersWord) {
   layers.layers = {upper, base_ + "/low"};
   {
     UnionMount mounted(base_ + "/second", "", layers);
-    EXPECT_EQ(read_all(mounted.path() + "/mine"), "content of it");
-    EXPECT_EQ(read_all(mounted.path() + "/own"), "its own bytes");
+    EXPECT_EQ(read_or_error(mounted.path() + "/mine"), "content of it");
+    EXPECT_EQ(read_or_error(mounted.path() + "/own"), "its own bytes");
   }
   layers.layers = {base_ + "/low"};
   UnionMount mounted(base_ + "/scratch", "", layers);
-  EXPECT_EQ(read_all(mounted.path() + "/mine"), "content of it");
-  EXPECT_EQ(read_all(mounted.path() + "/own"), "its own bytes");
+  EXPECT_EQ(read_or_error(mounted.path() + "/mine"), "content of it");
+  EXPECT_EQ(read_or_error(mounted.path() + "/own"), "its own bytes");
 }
 
 TEST_F(Metacopy, KeepsCapabilitiesTimesAndItsSize) {
@@ -183,7 +173,7 @@ TEST_F(Metacopy, KeepsCapabilitiesTimesAndItsSize) {
   struct stat status{};
   ASSERT_EQ(stat((mounted.path() + "/large").c_str(), &status), 0);
   EXPECT_GE(status.st_blocks * 512, 300000) << "or it is taken for a hole";
-  EXPECT_EQ(read_all(mounted.path() + "/large"), std::string(300000, 'l'));
+  EXPECT_EQ(read_or_error(mounted.path() + "/large"), std::string(300000, 'l'));
   mounted.unmount();
   ASSERT_EQ(stat(upper.c_str(), &status), 0);
   EXPECT_EQ(status.st_mtim.tv_sec, 1000);
@@ -207,9 +197,9 @@ TEST_F(Metacopy, WithoutContentIsAnError) {
     if (upper == base_ + "/middle") settings.layers.insert(settings.layers.begin(), upper);
     UnionMount mounted(base_ + "/scratch", "", settings);
     for (const char* path : {"/f", "/gone"})
-      EXPECT_EQ(read_all(mounted.path() + path), "EIO") << side << path;
+      EXPECT_EQ(read_or_error(mounted.path() + path), "EIO") << side << path;
     for (const char* path : {"/large", "/out"}) {
-      std::string said = read_all(mounted.path() + path);
+      std::string said = read_or_error(mounted.path() + path);
       EXPECT_TRUE(said == "EIO" || said == "EINVAL") << side << path << ": " << said.substr(0, 20);
     }
     mounted.unmount();

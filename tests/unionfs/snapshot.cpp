@@ -2,10 +2,13 @@
 #include "tests/unionfs/snapshot.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -112,6 +115,16 @@ void write_file(const std::string& path, const std::string& text) {
 std::string read_whole(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::string read_or_error(const std::string& path) {
+  int file = open(path.c_str(), O_RDONLY);
+  if (file < 0) return strerrorname_np(errno);
+  std::string text(1 << 20, '\0');
+  ssize_t size = read(file, text.data(), text.size());
+  int error = errno;
+  close(file);
+  return size < 0 ? strerrorname_np(error) : text.substr(0, static_cast<size_t>(size));
 }
 
 }  // namespace lyr::unionfs

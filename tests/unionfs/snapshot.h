@@ -21,6 +21,8 @@ std::string differences(const std::map<std::string, std::string>& left,
                         const std::map<std::string, std::string>& right);
 
 std::string read_whole(const std::string& path);
+// Its first MiB, or the name of the error.
+std::string read_or_error(const std::string& path);
 void write_file(const std::string& path, const std::string& text);
 
 }  // namespace lyr::unionfs
