@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <span>
 #include <thread>
@@ -17,6 +18,7 @@
 
 #include "base/sys_event.h"
 #include "base/sys_file.h"
+#include "unionfs/assistant.h"
 #include "unionfs/busy_wait.h"
 #include "unionfs/fuse_session.h"
 #include "unionfs/ledger.h"
@@ -32,35 +34,56 @@ namespace {
 constexpr int64_t much_content = 80 << 10;
 constexpr int64_t little_content = 24 << 10;  // until then it stays so: each change costs 20 us
 
-int64_t content_of(const struct fuse_buf& request) {
+// So many pieces of what was written are written back one after another, each asked for before the
+// last one was answered or just then, before another thread helps.
+constexpr int flood = 16;
+constexpr int64_t at_once_ns = 15'000;
+
+// What the reader is to know of a request.
+struct Outline {
+  uint32_t asker = 0;         // the thread, by the kernel's number
+  int64_t content = 0;        // bytes
+  bool written_back = false;  // the kernel's page cache is, for which few wait
+};
+
+Outline outline_of(const struct fuse_buf& request) {
+  Outline outline;
   struct fuse_in_header header{};
-  struct fuse_read_in read{};  // a WRITE's begins as it does
-  if (request.size < sizeof header + sizeof read) return 0;
+  struct fuse_write_in write{};  // a READ's begins as it does
+  if (request.size < sizeof header) return outline;
   const auto* bytes = static_cast<const std::byte*>(request.mem);
   std::memcpy(&header, bytes, sizeof header);
-  if (header.opcode != FUSE_READ && header.opcode != FUSE_WRITE) return 0;
-  std::memcpy(&read, bytes + sizeof header, sizeof read);
-  return read.size;
+  outline.asker = header.pid;
+  if (header.opcode != FUSE_READ && header.opcode != FUSE_WRITE) return outline;
+  if (request.size < sizeof header + sizeof write) return outline;
+  std::memcpy(&write, bytes + sizeof header, sizeof write);
+  outline.content = write.size;
+  outline.written_back = header.opcode == FUSE_WRITE && (write.write_flags & FUSE_WRITE_CACHE) != 0;
+  return outline;
 }
 
 // A device's reader. Alone it keeps beside who asks, or looks for requests before it sleeps and
-// reads without blocking then.
+// reads without blocking then. So it does while the assistant reads, too, who must not be left
+// waiting in the device: the kernel would wake him, and not the reader, for whatever comes next.
 class Reader {
  public:
-  Reader(struct fuse_session* session, const Loop& settings)
+  // `assistant`: who is called when more comes than the reader keeps up with; null: nobody.
+  Reader(struct fuse_session* session, const Loop& settings, Assistant* assistant)
       : session_(session),
         device_(settings.device),
         helper_(settings.helper),
+        assistant_(assistant),
         same_cpu_(settings.askers) {
     if (settings.threads == 1 && settings.ring == nullptr) spare_cpu_.emplace();
   }
 
   // Bytes of the next request; 0: it is unmounted; below: an errno value, negative.
   int receive(struct fuse_buf& request) {
-    if (!spare_cpu_) return fuse_session_receive_buf(session_, &request);
-    if (same_cpu_.possible()) return receive_on_two_cpus(request);
-    look(wait_.looks() && spare_cpu_->at(sys::now_monotonic_ns()));
-    return read_device(request);
+    return next(request);
+  }
+  // The assistant's: -EAGAIN where there is none.
+  int receive_queued(struct fuse_buf& request) {
+    return fuse_session_receive_buf(session_, &request);
   }
   void answered() {
     if (!spare_cpu_) return;
@@ -72,6 +95,25 @@ class Reader {
   // What who asks and who answers are to do with two CPUs.
   enum class Sharing { as_it_comes, together, apart };
 
+  int next(struct fuse_buf& request) {
+    if (!spare_cpu_) return fuse_session_receive_buf(session_, &request);
+    bool two = same_cpu_.possible();
+    if (two) take_place();
+    look(two ? sharing_ == Sharing::apart
+             : wait_.looks() && spare_cpu_->at(sys::now_monotonic_ns()));
+    int got = read_device(request);
+    if (got <= 0) return got;
+    auto outline = outline_of(request);
+    int64_t now = sys::now_monotonic_ns();
+    gap_ = now - answered_at_;
+    if (two) {
+      asker_ = outline.asker;
+      content_ += (outline.content - content_) / 4;
+      sharing_ = share(now);
+    }
+    call_assistant(outline, now);
+    return got;
+  }
   int read_device(struct fuse_buf& request) {
     for (;;) {
       int got = fuse_session_receive_buf(session_, &request);
@@ -82,7 +124,7 @@ class Reader {
       if (!wait_.looks_on(sys::now_monotonic_ns())) sleep();
     }
   }
-  int receive_on_two_cpus(struct fuse_buf& request) {
+  void take_place() {
     int64_t end = answered_at_ + BusyWait::window_ns;
     if (sharing_ == Sharing::together) {
       same_cpu_.keep_until(end, gap_, asker_);
@@ -91,29 +133,26 @@ class Reader {
     } else {
       same_cpu_.stop();
     }
-    look(sharing_ == Sharing::apart);
-    int got = read_device(request);
-    if (got <= 0) return got;
-    struct fuse_in_header header{};
-    if (request.size >= sizeof header) std::memcpy(&header, request.mem, sizeof header);
-    asker_ = header.pid;
-    int64_t now = sys::now_monotonic_ns();
-    gap_ = now - answered_at_;
-    content_ += (content_of(request) - content_) / 4;
-    sharing_ = share(now);
-    return got;
   }
   Sharing share(int64_t now) {
     bool helped = helper_ != nullptr && helper_->load(std::memory_order_relaxed);
-    if (!wait_.looks() || helped) return Sharing::as_it_comes;
+    if (!wait_.looks() || helped || assisted()) return Sharing::as_it_comes;
     // Now, as who asked sleeps until we answer and is not among those that run, unless he goes on.
     // What is asked for beside the content is no change.
     bool apart = content_ >= (sharing_ == Sharing::apart ? little_content : much_content);
     if (!spare_cpu_->at(now, same_cpu_.running() + (apart ? 1 : 0))) return Sharing::as_it_comes;
     return apart ? Sharing::apart : Sharing::together;
   }
+  void call_assistant(const Outline& outline, int64_t now) {
+    flood_ = outline.written_back && gap_ < at_once_ns ? std::min(flood_ + 1, flood) : 0;
+    if (assistant_ == nullptr || flood_ < flood || assisted()) return;
+    if (!spare_cpu_->at(now, same_cpu_.running())) return;
+    look(true);
+    if (looking_) assistant_->call();
+  }
+  bool assisted() const { return assistant_ != nullptr && assistant_->at_work(); }
   void look(bool on) {
-    if (on == looking_) return;
+    if (on == looking_ || (!on && assisted())) return;
     if (sys::set_nonblocking(device_, on)) looking_ = on;
   }
   void sleep() {
@@ -124,6 +163,7 @@ class Reader {
   struct fuse_session* session_;
   const Fd& device_;
   const std::atomic<bool>* helper_;
+  Assistant* assistant_;
   std::optional<SpareCpu> spare_cpu_;
   bool looking_ = false;
   BusyWait wait_;
@@ -132,6 +172,7 @@ class Reader {
   int64_t content_ = 0;  // bytes, of a request of late, on average
   int64_t gap_ = 0;      // ns from the last answer to the request after it
   uint32_t asker_ = 0;   // who made that request
+  int flood_ = 0;        // pieces written back at once
   Sharing sharing_ = Sharing::as_it_comes;
 };
 
@@ -163,8 +204,12 @@ constexpr size_t request_bytes_max = (1 << 20) + (64 << 10);  // a WRITE, and wh
 // One of the threads that serve.
 class Worker {
  public:
-  Worker(struct fuse_session* session, const Loop& settings, unsigned thread)
-      : session_(session), settings_(settings), reader_(session, settings), opened_(thread != 0) {
+  Worker(struct fuse_session* session, const Loop& settings, unsigned thread,
+         Assistant* assistant = nullptr)
+      : session_(session),
+        settings_(settings),
+        reader_(session, settings, assistant),
+        opened_(thread != 0) {
     current_request.thread = thread;
     if (settings.ledger == nullptr || !settings.ledger->resumed()) return;
     // libfuse takes a buffer that is there: no request of ours is longer.
@@ -182,20 +227,30 @@ class Worker {
       got_ = reader_.receive(request_);
     } while (got_ == -EINTR);
     if (got_ <= 0) return false;
-    note();
-    fuse_session_process_buf(session_, &request_);
+    answer();
     reader_.answered();
     // Nobody waits for it: better many at once than a thread more to wake for each.
     bool forgets = opcode_ == FUSE_FORGET || opcode_ == FUSE_BATCH_FORGET;
     if (settings_.ring != nullptr && settings_.ring->serves() && forgets)
       static_cast<void>(sys::poll({}, forget_pause_ms));
-    if (settings_.ledger != nullptr && !populated_) populate();
     return true;
+  }
+  // The assistant's: one that is there already. False: it need not stay for that.
+  bool serve_queued() {
+    if (reader_.receive_queued(request_) <= 0) return false;
+    bool written_back = outline_of(request_).written_back;
+    answer();
+    return written_back;
   }
   // 0, or the errno value that ended it.
   int ended() const { return got_ < 0 ? -got_ : 0; }
 
  private:
+  void answer() {
+    note();
+    fuse_session_process_buf(session_, &request_);
+    if (settings_.ledger != nullptr && !populated_) populate();
+  }
   void note() {
     struct fuse_in_header header{};
     if (request_.size < sizeof header) return;
@@ -240,11 +295,16 @@ Result<> loop(struct fuse_session* session, const Loop& settings) {
     TRY(sys::set_nonblocking(settings.device, false));  // the one before may have left it so
     TRY(ask_again(settings.device));
   }
-  Worker first(session, settings, 0);
+  unsigned threads = settings.ring == nullptr ? static_cast<unsigned>(settings.threads) : 1;
+  Assistant assistant([&]() -> Assistant::Work {
+    auto worker = std::make_shared<Worker>(session, settings, threads);
+    return [worker] { return worker->serve_queued(); };
+  });
+  Worker first(session, settings, 0,
+               threads == 1 && settings.ring == nullptr ? &assistant : nullptr);
   bool more = first.serve();  // this opens the session: until then there is one thread
   if (settings.ring != nullptr) settings.ring->start(session, settings.counts);
   std::vector<std::jthread> others;
-  unsigned threads = settings.ring == nullptr ? static_cast<unsigned>(settings.threads) : 1;
   for (unsigned i = 1; i < threads; ++i) {
     others.emplace_back([session, &settings, i] {
       Worker worker(session, settings, i);

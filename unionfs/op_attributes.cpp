@@ -121,14 +121,17 @@ Result<Found> Union::setattr(uint64_t id, AttributeChange change) {
     if (change.mode && node->type != S_IFLNK) TRY(change_mode(where, *change.mode & 07777));
   }
   if (change.size) {
-    auto truncate = [&] { return sys::truncate(*where.open, *change.size); };
     // To the size that it has: else the kernel sends the time that it gives the file.
     bool same = change.keep_time && !change.mtime;
-    TRY(same ? keeping_time(id, *where.open, truncate) : truncate());
+    TRY(same ? truncate_keeping_time(id, *where.open, *change.size)
+             : sys::truncate(*where.open, *change.size));
   }
   TRY(change_times(where, change));
   if (change.mtime && change.changed_at) node->make_more().timed_at = *change.changed_at;
-  return describe(*node, shown(*node, TRY(stat_at(where))));
+  auto status = TRY(stat_at(where));
+  auto* kept = change.mtime ? kept_times_.find(id) : nullptr;
+  if (kept != nullptr) kept->time = status.st_mtim;
+  return describe(*node, shown(*node, status));
 }
 
 bool Union::hides(std::string_view xattr) const {

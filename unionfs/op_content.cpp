@@ -89,6 +89,39 @@ Result<size_t> Union::read(uint64_t id, uint64_t offset, std::span<std::byte> da
   return done;
 }
 
+// `change` changes the file's modification time, which it has again after that.
+template <class Change>
+Result<> Union::keeping_time(uint64_t id, const Fd& file, Change change) {
+  struct timespec time{};
+  {
+    std::scoped_lock lock(time_mutex(id));
+    auto* kept = kept_times_.find(id);
+    if (kept == nullptr) kept = kept_times_.add(id, TRY(sys::stat(file)).st_mtim);
+    ++kept->changes;
+    time = kept->time;
+  }
+  KeptTime in_ledger(ledger_, id, time);
+  auto changed = change();
+  std::scoped_lock lock(time_mutex(id));
+  auto* kept = kept_times_.find(id);
+  if (--kept->changes > 0) return changed;
+  struct timespec times[2] = {{0, UTIME_OMIT}, kept->time};
+  kept_times_.erase(id);
+  TRY(sys::utimens(file, times));
+  return changed;
+}
+
+// With its time_mutex.
+Result<> Union::truncate_keeping_time(uint64_t id, const Fd& file, uint64_t size) {
+  auto* kept = kept_times_.find(id);
+  struct timespec time = kept != nullptr ? kept->time : TRY(sys::stat(file))
+  .st_mtim;
+  KeptTime in_ledger(ledger_, id, time);
+  TRY(sys::truncate(file, size));
+  struct timespec times[2] = {{0, UTIME_OMIT}, time};
+  return sys::utimens(file, times);
+}
+
 // `change` changes the file's content.
 template <class Change>
 Result<> Union::change_content(uint64_t id, const Fd& file, ContentFlags flags, Change change) {
@@ -98,7 +131,6 @@ Result<> Union::change_content(uint64_t id, const Fd& file, ContentFlags flags, 
     if (dropped) doubt_mode(id);
   }
   if (!flags.keep_time) return change();
-  std::scoped_lock lock(time_mutex(id));
   return keeping_time(id, file, std::move(change));
 }
 

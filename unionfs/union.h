@@ -24,8 +24,10 @@
 #include "unionfs/acl.h"
 #include "unionfs/attribute_use.h"
 #include "unionfs/doing.h"
+#include "unionfs/kept_times.h"
 #include "unionfs/node.h"
 #include "unionfs/override_stat.h"
+#include "unionfs/patient_mutex.h"
 #include "unionfs/unionfs.h"
 
 namespace lyr::unionfs {
@@ -268,13 +270,14 @@ class Union {
   };
   Result<Place> place(Node& node);
   Result<struct stat> stat_at(const Place& place) const;
-  std::mutex& time_mutex(uint64_t node) { return time_mutexes_[node % time_mutexes_.size()]; }
+  PatientMutex& time_mutex(uint64_t node) { return kept_times_.mutex(node); }
   // True: there were some of its mode.
   Result<bool> drop_privilege_bits(const Fd& file, uint32_t caller_gid);
   template <class Change>
   Result<> change_content(uint64_t id, const Fd& file, ContentFlags flags, Change change);
   template <class Change>
   Result<> keeping_time(uint64_t id, const Fd& file, Change change);
+  Result<> truncate_keeping_time(uint64_t id, const Fd& file, uint64_t size);
   static Result<> drop_capabilities(const Fd& file);
   static bool comes_late(const Node& node, const AttributeChange& change);
   bool hides(std::string_view xattr) const;
@@ -307,10 +310,10 @@ class Union {
   Ledger* ledger_;         // null: there will be no successor
   SharedFd proc_fds_;      // /proc/self/fd
   std::vector<int> cpus_;  // that the process may run on
-  // Changes of content that keep a file's time or take bits of its mode, and changes of these, take
-  // turns; by node id, before mutex_, as they may take long.
-  std::array<std::mutex, 64> time_mutexes_;
-  std::mutex mutex_;  // guards all below
+  // Of files whose content changes. What takes bits of a file's mode or sets its time takes turns
+  // by its mutexes, which come before mutex_, as that may take long.
+  KeptTimes kept_times_;
+  PatientMutex mutex_;  // guards all below
   AttributeUse attribute_use_;
   NodeTable nodes_;
   std::vector<std::pair<uint64_t, bool>>
@@ -325,16 +328,5 @@ class Union {
   // In `freed` of NodeTable::forget.
   void let_go(Node& node);
 };
-
-// `change` changes a file's modification time, which it has again after that. With its time_mutex.
-template <class Change>
-Result<> Union::keeping_time(uint64_t id, const Fd& file, Change change) {
-  auto before = TRY(sys::stat(file));
-  KeptTime kept(ledger_, id, before.st_mtim);
-  auto changed = change();
-  struct timespec times[2] = {{0, UTIME_OMIT}, before.st_mtim};
-  TRY(sys::utimens(file, times));
-  return changed;
-}
 
 }  // namespace lyr::unionfs

@@ -189,6 +189,43 @@ TEST_F(Concurrency, TimesThatComeLateDoNotCoverLaterOnes) {
   EXPECT_EQ(change(900, 900, {}), 900) << "the clock was put back";
 }
 
+// Of what the kernel writes back by several requests at once: it says itself when it was written.
+TEST_F(Concurrency, WritesAtOnceKeepTheTimeThatIsSet) {
+  UnionMount mounted(base_ + "/scratch", base_ + "/plain", {});
+  auto instance = without_kernel(mounted);
+  ASSERT_TRUE(instance);
+  auto file = instance->lookup(root_id, "f0");
+  ASSERT_TRUE(file && *file);
+  uint64_t node = (*file)->node;
+  std::vector<std::byte> piece(4096, std::byte{1});
+  auto write = [&](uint64_t first) {
+    for (uint64_t i = 0; i < 2000; ++i) {
+      uint64_t offset = (first + 2 * (i % 50)) * piece.size();
+      EXPECT_TRUE(instance->write(node, offset, piece, {.keep_time = true}));
+    }
+  };
+  auto modified = [&] {
+    auto found = instance->getattr(node);
+    return found ? found->attr.st_mtim.tv_sec : 0;
+  };
+  for (time_t round = 1; round <= 5; ++round) {
+    AttributeChange wanted;
+    wanted.mtime = {1000 * round, 7};
+    ASSERT_TRUE(instance->setattr(node, wanted));
+    std::jthread even([&] { write(0); });
+    std::jthread odd([&] { write(1); });
+    for (time_t i = 1; i <= 100; ++i) {
+      wanted.mtime = {1000 * round + i, 7};
+      ASSERT_TRUE(instance->setattr(node, wanted));
+    }
+    even.join();
+    odd.join();
+    EXPECT_EQ(modified(), 1000 * round + 100);
+    write(0);
+    EXPECT_EQ(modified(), 1000 * round + 100) << "one at a time";
+  }
+}
+
 // An answer with a directory's attributes may reach the kernel after it has heard of a change
 // there.
 TEST_F(Concurrency, AttributesToldToOneThreadAreDoubtedWhenAnotherChangesThem) {
@@ -258,6 +295,49 @@ void Concurrency::play_clients(Below below) {
 TEST_F(Concurrency, ClientsLeaveOnePicture) { play_clients(Below::tree); }
 TEST_F(Concurrency, ClientsLeaveOnePictureWithPassthrough) { play_clients(Below::passthrough); }
 TEST_F(Concurrency, ClientsLeaveOnePictureByRings) { play_clients(Below::io_uring); }
+
+// Each page is written back by a request of its own: so many that the server may take a second
+// thread for them. What is asked meanwhile has its answer, too.
+TEST_F(Concurrency, ScatteredPagesAreAllWrittenBack) {
+  UnionMount mounted(base_ + "/scratch", base_ + "/plain", {});
+  std::string path = mounted.path() + "/scattered";
+  constexpr off_t page = 4096, pages = 20000;
+  std::string expected(page * pages, '\0');
+  auto file = sys::open(path.c_str(), O_RDWR | O_CREAT, 0644);
+  ASSERT_TRUE(file);
+  ASSERT_EQ(ftruncate(file->get(), page * pages), 0);
+  for (int round = 0; round < 4; ++round) {
+    std::atomic<bool> over = round % 2 == 0;
+    std::jthread looker([&] {
+      for (int i = 0; !over; ++i) {
+        std::string name = mounted.path() + "/g/many" + std::to_string(i % 300);
+        struct stat status{};
+        EXPECT_EQ(chmod(name.c_str(), 0600 + i % 64), 0);
+        EXPECT_EQ(stat(name.c_str(), &status), 0);
+        EXPECT_EQ(static_cast<int>(status.st_mode & 07777), 0600 + i % 64);
+      }
+    });
+    for (off_t at = round; at < pages; at += 3) {
+      std::string text(100, static_cast<char>('a' + (at + round) % 26));
+      expected.replace(at * page, text.size(), text);
+      ASSERT_EQ(pwrite(file->get(), text.data(), text.size(), at * page),
+                static_cast<ssize_t>(text.size()));
+    }
+    EXPECT_EQ(fsync(file->get()), 0);
+    over = true;
+  }
+  struct stat written{};
+  ASSERT_EQ(fstat(file->get(), &written), 0);
+  file->reset();
+  mounted.remount();
+  struct stat later{};
+  ASSERT_EQ(stat(path.c_str(), &later), 0);
+  EXPECT_EQ(later.st_mtim.tv_sec, written.st_mtim.tv_sec);
+  EXPECT_EQ(later.st_mtim.tv_nsec, written.st_mtim.tv_nsec);
+  std::ifstream stream(path, std::ios::binary);
+  std::string found((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+  EXPECT_TRUE(found == expected);
+}
 
 // A listing that goes on while names come and go gives each that stays exactly once.
 TEST_F(Concurrency, ListingsKeepTheirPlace) {
