@@ -281,8 +281,7 @@ void SupervisedRun::watch() {
     if (fds[0].revents == 0) continue;
     auto ending = sys::wait_pidfd(container_->pidfd());
     if (ending && *ending) end_.exit_code = (*ending)->shell_code();
-    // Not if it had ended well before that, and its mount with it: the server may take that for an
-    // abort of the connection (ECONNABORTED).
+    // Not if it had ended well before that.
     if (why_killed && end_.exit_code != 0) end_.error = *why_killed;
     return;
   }

@@ -79,7 +79,10 @@ class Reader {
 
   // Bytes of the next request; 0: it is unmounted; below: an errno value, negative.
   int receive(struct fuse_buf& request) {
-    return next(request);
+    int got = next(request);
+    // Taken from its queue just as the mount went: the next read tells how that ended (Linux,
+    // fs/fuse/dev.c, fuse_dev_do_read).
+    return got == -ECONNABORTED ? next(request) : got;
   }
   // The assistant's: -EAGAIN where there is none.
   int receive_queued(struct fuse_buf& request) {
