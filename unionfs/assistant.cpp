@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "unionfs/assistant.h"
 
+#include <exception>
 #include <system_error>
 
 #include "base/sys_event.h"
@@ -30,9 +31,13 @@ void Assistant::call() {
 
 void Assistant::run() {
   sys::name_thread("lyr-assistant");
-  Work work = work_();
+  Work work;
+  try {
+    work = work_();
+  } catch (const std::exception&) {  // no memory: then there is no help
+  }
   while (!ended_) {
-    work_on(work);
+    if (work) work_on(work);
     at_work_ = false;
     if (!ended_) at_work_.wait(false);
   }

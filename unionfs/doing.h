@@ -62,11 +62,7 @@ class Doing {
 class KeptTime {
  public:
   KeptTime(Ledger* ledger, uint64_t node, const struct timespec& time) : ledger_(ledger) {
-    if (ledger_ == nullptr) return;
-    Timing& timing = ledger_->slot().timing;
-    timing.seconds = time.tv_sec;
-    timing.nanoseconds = time.tv_nsec;
-    timing.node.store(node, std::memory_order_release);
+    if (ledger_ != nullptr) write(ledger_->slot().timing, node, time);
   }
   ~KeptTime() {
     if (ledger_ != nullptr) ledger_->slot().timing.node.store(0, std::memory_order_release);
@@ -74,7 +70,24 @@ class KeptTime {
   KeptTime(const KeptTime&) = delete;
   KeptTime& operator=(const KeptTime&) = delete;
 
+  // It is another one now for all who keep the node's. They begin and end with the lock that the
+  // caller has.
+  static void change(Ledger* ledger, uint64_t node, const struct timespec& time) {
+    if (ledger == nullptr) return;
+    for (Slot& slot : ledger->slots()) {
+      if (slot.timing.node == node) write(slot.timing, node, time);
+    }
+  }
+
  private:
+  static void write(Timing& timing, uint64_t node, const struct timespec& time) {
+    timing.node.store(0, std::memory_order_release);
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // nor does what follows come before it
+    timing.seconds = time.tv_sec;
+    timing.nanoseconds = time.tv_nsec;
+    timing.node.store(node, std::memory_order_release);
+  }
+
   Ledger* ledger_;
 };
 

@@ -13,8 +13,9 @@
 
 namespace lyr::unionfs {
 
-// Several changes of a file may go on at once: the time that the first one found is set again by
-// the last one to end. All calls but mutex() are made with the node's mutex held.
+// Several changes of a file may go on at once: the time that the first one found, or that was set
+// since, is set again by the last one to end. Until then the upper has another one, which the
+// kernel does not ask for. All calls but mutex() are made with the node's mutex held.
 class KeptTimes {
  public:
   struct Kept {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// libfuse has loops of its own; this one sees each request's header, and its threads stay as many
-// as they were, each with one buffer.
+// libfuse has loops of its own; this one sees each request's header, and its threads, each with one
+// buffer, stay as many as they were but for an assistant.
 #include "unionfs/loop.h"
 
 #include <linux/fuse.h>
@@ -18,6 +18,7 @@
 
 #include "base/sys_event.h"
 #include "base/sys_file.h"
+#include "base/sys_process.h"
 #include "unionfs/assistant.h"
 #include "unionfs/busy_wait.h"
 #include "unionfs/fuse_session.h"
@@ -67,14 +68,15 @@ Outline outline_of(const struct fuse_buf& request) {
 // waiting in the device: the kernel would wake him, and not the reader, for whatever comes next.
 class Reader {
  public:
-  // `assistant`: who is called when more comes than the reader keeps up with; null: nobody.
+  // `assistant`: of a reader that is alone, who is called when more comes than it keeps up with.
   Reader(struct fuse_session* session, const Loop& settings, Assistant* assistant)
       : session_(session),
         device_(settings.device),
         helper_(settings.helper),
         assistant_(assistant),
+        spare_is_sure_(settings.spare_cpu),
         same_cpu_(settings.askers) {
-    if (settings.threads == 1 && settings.ring == nullptr) spare_cpu_.emplace();
+    if (assistant != nullptr) spare_cpu_.emplace();
   }
 
   // Bytes of the next request; 0: it is unmounted; below: an errno value, negative.
@@ -83,10 +85,6 @@ class Reader {
     // Taken from its queue just as the mount went: the next read tells how that ended (Linux,
     // fs/fuse/dev.c, fuse_dev_do_read).
     return got == -ECONNABORTED ? next(request) : got;
-  }
-  // The assistant's: -EAGAIN where there is none.
-  int receive_queued(struct fuse_buf& request) {
-    return fuse_session_receive_buf(session_, &request);
   }
   void answered() {
     if (!spare_cpu_) return;
@@ -149,7 +147,7 @@ class Reader {
   void call_assistant(const Outline& outline, int64_t now) {
     flood_ = outline.written_back && gap_ < at_once_ns ? std::min(flood_ + 1, flood) : 0;
     if (assistant_ == nullptr || flood_ < flood || assisted()) return;
-    if (!spare_cpu_->at(now, same_cpu_.running())) return;
+    if (!spare_is_sure_ && !spare_cpu_->at(now, same_cpu_.running())) return;
     look(true);
     if (looking_) assistant_->call();
   }
@@ -167,6 +165,7 @@ class Reader {
   const Fd& device_;
   const std::atomic<bool>* helper_;
   Assistant* assistant_;
+  bool spare_is_sure_;
   std::optional<SpareCpu> spare_cpu_;
   bool looking_ = false;
   BusyWait wait_;
@@ -214,7 +213,8 @@ class Worker {
         reader_(session, settings, assistant),
         opened_(thread != 0) {
     current_request.thread = thread;
-    if (settings.ledger == nullptr || !settings.ledger->resumed()) return;
+    if (settings.ledger == nullptr) return;
+    if (thread == 0 && !settings.ledger->resumed()) return;
     // libfuse takes a buffer that is there: no request of ours is longer.
     request_.mem = std::malloc(request_bytes_max);
     if (request_.mem != nullptr) populate();
@@ -240,7 +240,7 @@ class Worker {
   }
   // The assistant's: one that is there already. False: it need not stay for that.
   bool serve_queued() {
-    if (reader_.receive_queued(request_) <= 0) return false;
+    if (fuse_session_receive_buf(session_, &request_) <= 0) return false;
     bool written_back = outline_of(request_).written_back;
     answer();
     return written_back;
@@ -274,7 +274,7 @@ class Worker {
     }
   }
   // The kernel gives up a request (EIO) when who reads it is killed just as it needs new pages for
-  // it. So it never does; the first request is a small one, and in a hurry.
+  // it. So it never does; the first request of all is a small one, and in a hurry.
   void populate() {
     size_t bytes = ::malloc_usable_size(request_.mem);
     static_cast<void>(sys::populate({static_cast<std::byte*>(request_.mem), bytes}));
@@ -299,7 +299,10 @@ Result<> loop(struct fuse_session* session, const Loop& settings) {
     TRY(ask_again(settings.device));
   }
   unsigned threads = settings.ring == nullptr ? static_cast<unsigned>(settings.threads) : 1;
+  auto cpus = sys::cpus_allowed();  // before the reader keeps to one of them
   Assistant assistant([&]() -> Assistant::Work {
+    // Where that fails it works beside the reader.
+    if (cpus) static_cast<void>(sys::allow_cpus(*cpus));
     auto worker = std::make_shared<Worker>(session, settings, threads);
     return [worker] { return worker->serve_queued(); };
   });

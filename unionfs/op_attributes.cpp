@@ -127,10 +127,11 @@ Result<Found> Union::setattr(uint64_t id, AttributeChange change) {
              : sys::truncate(*where.open, *change.size));
   }
   TRY(change_times(where, change));
+  keep_set_time(id, change);
   if (change.mtime && change.changed_at) node->make_more().timed_at = *change.changed_at;
   auto status = TRY(stat_at(where));
-  auto* kept = change.mtime ? kept_times_.find(id) : nullptr;
-  if (kept != nullptr) kept->time = status.st_mtim;
+  auto* kept = kept_times_.find(id);
+  if (kept != nullptr) status.st_mtim = kept->time;
   return describe(*node, shown(*node, status));
 }
 

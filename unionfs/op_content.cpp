@@ -3,7 +3,9 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <optional>
 
+#include "base/sys_event.h"
 #include "base/sys_file.h"
 #include "unionfs/union.h"
 
@@ -92,34 +94,52 @@ Result<size_t> Union::read(uint64_t id, uint64_t offset, std::span<std::byte> da
 // `change` changes the file's modification time, which it has again after that.
 template <class Change>
 Result<> Union::keeping_time(uint64_t id, const Fd& file, Change change) {
-  struct timespec time{};
+  std::optional<KeptTime> in_ledger;  // begins and ends with the lock
   {
     std::scoped_lock lock(time_mutex(id));
     auto* kept = kept_times_.find(id);
-    if (kept == nullptr) kept = kept_times_.add(id, TRY(sys::stat(file)).st_mtim);
+    if (kept == nullptr) {
+      auto before = TRY(sys::stat(file));
+      kept = kept_times_.add(id, before.st_mtim);
+    }
     ++kept->changes;
-    time = kept->time;
+    in_ledger.emplace(ledger_, id, kept->time);
   }
-  KeptTime in_ledger(ledger_, id, time);
   auto changed = change();
   std::scoped_lock lock(time_mutex(id));
   auto* kept = kept_times_.find(id);
-  if (--kept->changes > 0) return changed;
-  struct timespec times[2] = {{0, UTIME_OMIT}, kept->time};
-  kept_times_.erase(id);
-  TRY(sys::utimens(file, times));
+  Result<> put_back;
+  if (--kept->changes == 0) {
+    struct timespec times[2] = {{0, UTIME_OMIT}, kept->time};
+    kept_times_.erase(id);
+    put_back = sys::utimens(file, times);
+  }
+  in_ledger.reset();
+  TRY(std::move(put_back));
   return changed;
 }
 
 // With its time_mutex.
 Result<> Union::truncate_keeping_time(uint64_t id, const Fd& file, uint64_t size) {
+  auto before = TRY(sys::stat(file));
   auto* kept = kept_times_.find(id);
-  struct timespec time = kept != nullptr ? kept->time : TRY(sys::stat(file))
-  .st_mtim;
-  KeptTime in_ledger(ledger_, id, time);
+  struct timespec times[2] = {{0, UTIME_OMIT}, kept != nullptr ? kept->time : before.st_mtim};
+  KeptTime in_ledger(ledger_, id, times[1]);
   TRY(sys::truncate(file, size));
-  struct timespec times[2] = {{0, UTIME_OMIT}, time};
   return sys::utimens(file, times);
+}
+
+// With its time_mutex: what was set is what changes under way have to keep.
+void Union::keep_set_time(uint64_t id, const AttributeChange& set) {
+  auto* kept = kept_times_.find(id);
+  if (kept == nullptr || !set.mtime) return;
+  kept->time = *set.mtime;
+  if (kept->time.tv_nsec == UTIME_NOW) {
+    constexpr int64_t second = 1'000'000'000;
+    int64_t now = sys::now_unix_ns();
+    kept->time = {now / second, now % second};
+  }
+  KeptTime::change(ledger_, id, kept->time);
 }
 
 // `change` changes the file's content.

@@ -5,9 +5,9 @@
 
 namespace lyr::unionfs {
 
-// A mutex for what takes a few microseconds: where another thread has it, lock() looks for a moment
-// whether that is done with it before it sleeps, since waking a CPU takes longer than that. To be
-// used as std::mutex is.
+// A mutex for what takes a few microseconds, most often: where another thread has it, lock() looks
+// for a moment whether that is done with it before it sleeps, since waking a CPU takes longer than
+// that. To be used as std::mutex is.
 class PatientMutex {
  public:
   PatientMutex() = default;

@@ -485,6 +485,7 @@ struct fuse_lowlevel_ops operations(const Options& options) {
 Result<> serve(Fd fuse_device, Options options) {
   int threads = options.threads;
   bool passthrough = options.passthrough;
+  bool spare_cpu = options.spare_cpu;
   RequestCounts* counts = options.counts;
   Ledger* ledger = options.ledger;
   if (options.io_uring) {
@@ -521,7 +522,8 @@ Result<> serve(Fd fuse_device, Options options) {
                                     .counts = counts,
                                     .ledger = ledger,
                                     .askers = askers,
-                                    .ring = ring.get()});
+                                    .ring = ring.get(),
+                                    .spare_cpu = spare_cpu});
   if (ring) ring->stop();  // its threads ask the seeker, which answers by it
   state.seeker.reset();
   return ended;

@@ -278,6 +278,7 @@ class Union {
   template <class Change>
   Result<> keeping_time(uint64_t id, const Fd& file, Change change);
   Result<> truncate_keeping_time(uint64_t id, const Fd& file, uint64_t size);
+  void keep_set_time(uint64_t id, const AttributeChange& set);
   static Result<> drop_capabilities(const Fd& file);
   static bool comes_late(const Node& node, const AttributeChange& change);
   bool hides(std::string_view xattr) const;

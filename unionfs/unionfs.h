@@ -73,7 +73,8 @@ struct Options {
   double timeout_s = 1e9;    // how long the kernel keeps what it was told
   Askers askers;             // how the kernel numbers who asks, if that is known
   bool debug = false;        // libfuse tells of each request on standard error
-  int threads = 1;           // that read requests; 1..64
+  int threads = 1;           // that read requests; 1..64. One has help where much is written back
+  bool spare_cpu = false;    // it is helped as if a CPU had nothing to do, for tests
   RequestCounts* counts = nullptr;  // outlives serve(); null: nobody wants to know
   Ledger* ledger = nullptr;         // of a server that may be killed, see unionfs/keeper.h; only
                                     // over a tree

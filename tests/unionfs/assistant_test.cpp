@@ -76,7 +76,11 @@ TEST(Assistant, CallsWhileItWorksAreOne) {
   EXPECT_TRUE(assistant.at_work());
   goes_on.release();
   wait_until_it_rests(assistant);
-  EXPECT_GE(begun, 2);
+  int at_rest = begun;
+  EXPECT_GE(at_rest, 2);
+  assistant.call();
+  wait_until_it_rests(assistant);
+  EXPECT_GT(begun, at_rest) << "it does not rest for good";
 }
 
 // Whatever it is doing then, and if it never did anything.

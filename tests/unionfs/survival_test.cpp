@@ -210,6 +210,40 @@ TEST_F(Survival, SeveralClients) {
   EXPECT_EQ(difference(), "");
 }
 
+// A page each, by so many requests that two threads serve them.
+TEST_F(Survival, WritesBackByTwoThreads) {
+  UnionMount::Settings settings;
+  settings.survives = endless;
+  settings.adjust = [](Options& options) { options.spare_cpu = true; };
+  mount(settings);
+  constexpr off_t page = 4096, pages = 6000;
+  std::string path = at("/scattered");
+  int file = open(path.c_str(), O_RDWR | O_CREAT, 0644);
+  ASSERT_GE(file, 0);
+  std::string expected(page * pages, '\0');
+  ASSERT_EQ(ftruncate(file, page * pages), 0);
+  Killer killer(*mounted_, 9);
+  for (int round = 0; round < 12; ++round) {
+    for (off_t at = round % 2; at < pages; at += 2) {
+      std::string text(100, static_cast<char>('a' + (at + round) % 26));
+      expected.replace(at * page, text.size(), text);
+      ASSERT_EQ(pwrite(file, text.data(), text.size(), at * page), ssize_t{100});
+    }
+    ASSERT_EQ(fsync(file), 0) << round;
+  }
+  killer.stop();
+  std::printf("%d kills\n", killer.kills());
+  EXPECT_GT(killer.kills(), 10);
+  struct stat written{}, later{};
+  ASSERT_EQ(fstat(file, &written), 0);
+  close(file);
+  mounted_->remount();
+  EXPECT_TRUE(read_whole(path) == expected);
+  ASSERT_EQ(stat(path.c_str(), &later), 0);
+  EXPECT_EQ(later.st_mtim.tv_sec, written.st_mtim.tv_sec);
+  EXPECT_EQ(later.st_mtim.tv_nsec, written.st_mtim.tv_nsec);
+}
+
 TEST_F(Survival, AsItStarts) {
   std::mt19937_64 random(5);
   for (int round = 0; round < 40; ++round) {
