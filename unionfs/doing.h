@@ -70,8 +70,8 @@ class KeptTime {
   KeptTime(const KeptTime&) = delete;
   KeptTime& operator=(const KeptTime&) = delete;
 
-  // It is another one now for all who keep the node's. They begin and end with the lock that the
-  // caller has.
+  // It is another one now for all who keep the node's, a file's. They begin and end with the lock
+  // that the caller has.
   static void change(Ledger* ledger, uint64_t node, const struct timespec& time) {
     if (ledger == nullptr) return;
     for (Slot& slot : ledger->slots()) {

@@ -79,6 +79,11 @@ Result<> Union::resume() {
   TRY(std::move(taken));
   if (upper_.present()) TRY(sweep_work());
   for (Slot& slot : ledger_->slots()) TRY(finish(slot));
+  // By the names that are left then: another thread may have been changing those.
+  for (Slot& slot : ledger_->slots()) {
+    if (slot.timing.node != 0) TRY(put_back_time(slot.timing));
+    slot.timing.node = 0;
+  }
   // What no answer named.
   for (uint64_t id : known) nodes_.forget(id, 0, [this](Node& node) { let_go(node); });
   return {};
@@ -86,8 +91,6 @@ Result<> Union::resume() {
 
 // Each step may itself be cut short and done once more.
 Result<> Union::finish(Slot& slot) {
-  if (slot.timing.node != 0) TRY(put_back_time(slot.timing));
-  slot.timing.node = 0;
   if (slot.copying.node != 0) TRY(finish_copy(slot.copying));
   slot.copying.node = 0;
   Intent& intent = slot.intent;

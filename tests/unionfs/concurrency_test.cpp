@@ -20,8 +20,11 @@
 #include <thread>
 #include <vector>
 
+#include "base/check.h"
 #include "base/sys_file.h"
+#include "base/sys_process.h"
 #include "tests/unionfs/kernel_caches.h"
+#include "tests/unionfs/server_threads.h"
 #include "tests/unionfs/snapshot.h"
 #include "tests/unionfs/union_mount.h"
 #include "unionfs/node.h"
@@ -134,7 +137,7 @@ class Concurrency : public testing::Test {
   }
   ~Concurrency() override { fs::remove_all(base_); }
 
-  std::unique_ptr<Union> without_kernel(UnionMount& mounted);
+  std::unique_ptr<Union> without_kernel(UnionMount& mounted, Ledger* ledger = nullptr);
   void play_clients(Below below);
 
   std::string base_;
@@ -143,7 +146,7 @@ class Concurrency : public testing::Test {
 };
 
 // A union of that one's image, whose requests the test makes itself.
-std::unique_ptr<Union> Concurrency::without_kernel(UnionMount& mounted) {
+std::unique_ptr<Union> Concurrency::without_kernel(UnionMount& mounted, Ledger* ledger) {
   auto store = store::Store::open(mounted.store_path());
   if (!store) return nullptr;
   auto tree = store->open_image_tree(mounted.chain_id());
@@ -159,6 +162,7 @@ std::unique_ptr<Union> Concurrency::without_kernel(UnionMount& mounted) {
     *fd = std::move(*opened);
   }
   options.trusted_xattrs = true;
+  options.ledger = ledger;
   auto instance = Union::open(std::move(options));
   return instance ? std::move(*instance) : nullptr;
 }
@@ -216,7 +220,9 @@ TEST_F(Concurrency, WritesAtOnceKeepTheTimeThatIsSet) {
     std::jthread odd([&] { write(1); });
     for (time_t i = 1; i <= 100; ++i) {
       wanted.mtime = {1000 * round + i, 7};
-      ASSERT_TRUE(instance->setattr(node, wanted));
+      auto set = instance->setattr(node, wanted);
+      ASSERT_TRUE(set);
+      EXPECT_EQ(set->attr.st_mtim.tv_sec, 1000 * round + i);
     }
     even.join();
     odd.join();
@@ -224,6 +230,62 @@ TEST_F(Concurrency, WritesAtOnceKeepTheTimeThatIsSet) {
     write(0);
     EXPECT_EQ(modified(), 1000 * round + 100) << "one at a time";
   }
+}
+
+// One thread was writing a file back, another one was moving it, when the server was killed.
+TEST_F(Concurrency, TimesOfAKilledServerArePutBackByTheNamesThatAreLeft) {
+  UnionMount mounted(base_ + "/scratch", base_ + "/plain", {});
+  auto ledger = Ledger::make();
+  ASSERT_TRUE(ledger);
+  auto killed = sys::spawn([&] {
+    auto instance = without_kernel(mounted, &*ledger);
+    CHECK(instance);
+    auto made = instance->mknod(root_id, "n", S_IFREG | 0644, 0, {});
+    CHECK(made);
+    current_request.thread = 0;
+    static_cast<void>(new KeptTime(&*ledger, made->node, {12345, 6}));
+    current_request.thread = 1;
+    static_cast<void>(new Doing(&*ledger, Intent::Deed::rename,
+                                {.node = made->node,
+                                 .parent = root_id,
+                                 .name = "n",
+                                 .new_parent = root_id,
+                                 .new_name = "m"}));
+    CHECK(rename((base_ + "/u/n").c_str(), (base_ + "/u/m").c_str()) == 0);
+    static_cast<void>(instance.release());
+    return 0;
+  });
+  ASSERT_TRUE(killed);
+  auto ending = sys::wait_pidfd(killed->pidfd);
+  ASSERT_TRUE(ending && *ending && (*ending)->shell_code() == 0);
+  ledger->mark_resumed();
+  auto next = without_kernel(mounted, &*ledger);
+  ASSERT_TRUE(next);
+  struct stat status{};
+  ASSERT_EQ(stat((base_ + "/u/m").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mtim.tv_sec, 12345);
+  EXPECT_EQ(status.st_mtim.tv_nsec, 6);
+}
+
+TEST(KeptTime, ChangesForAllWhoKeepIt) {
+  auto ledger = Ledger::make();
+  ASSERT_TRUE(ledger);
+  std::vector<std::unique_ptr<KeptTime>> kept;
+  for (uint32_t thread = 0; thread < 3; ++thread) {
+    current_request.thread = thread;
+    kept.push_back(std::make_unique<KeptTime>(&*ledger, thread < 2 ? 5 : 6, timespec{100, 1}));
+  }
+  KeptTime::change(&*ledger, 5, {200, 2});
+  for (uint32_t thread = 0; thread < 3; ++thread) {
+    const Timing& timing = ledger->slots()[thread].timing;
+    EXPECT_EQ(timing.node, thread < 2 ? 5U : 6U);
+    EXPECT_EQ(timing.seconds, thread < 2 ? 200 : 100);
+    EXPECT_EQ(timing.nanoseconds, thread < 2 ? 2 : 1);
+    current_request.thread = thread;
+    kept[thread].reset();
+    EXPECT_EQ(timing.node, 0U);
+  }
+  current_request.thread = 0;
 }
 
 // An answer with a directory's attributes may reach the kernel after it has heard of a change
@@ -296,17 +358,6 @@ TEST_F(Concurrency, ClientsLeaveOnePicture) { play_clients(Below::tree); }
 TEST_F(Concurrency, ClientsLeaveOnePictureWithPassthrough) { play_clients(Below::passthrough); }
 TEST_F(Concurrency, ClientsLeaveOnePictureByRings) { play_clients(Below::io_uring); }
 
-bool has_thread(pid_t process, std::string_view name) {
-  std::error_code ends;  // a thread may end meanwhile
-  for (fs::directory_iterator tasks("/proc/" + std::to_string(process) + "/task", ends);
-       !ends && tasks != fs::directory_iterator(); tasks.increment(ends)) {
-    std::string comm;
-    std::getline(std::ifstream(tasks->path() / "comm"), comm);
-    if (comm == name) return true;
-  }
-  return false;
-}
-
 // Each page is written back by a request of its own: so many that the server has a second thread
 // for them. What is asked meanwhile has its answer, too.
 TEST_F(Concurrency, ScatteredPagesAreAllWrittenBack) {
@@ -337,7 +388,7 @@ TEST_F(Concurrency, ScatteredPagesAreAllWrittenBack) {
     }
     EXPECT_EQ(fsync(file->get()), 0);
   }
-  EXPECT_TRUE(has_thread(mounted.server(), "lyr-assistant"));
+  EXPECT_GT(system_calls_to_write(mounted.server(), "lyr-assistant"), 0);
   struct stat written{};
   ASSERT_EQ(fstat(file->get(), &written), 0);
   file->reset();
