@@ -24,7 +24,7 @@
 #include "base/sys_file.h"
 #include "base/sys_process.h"
 #include "tests/unionfs/kernel_caches.h"
-#include "tests/unionfs/server_threads.h"
+#include "tests/unionfs/scattered_pages.h"
 #include "tests/unionfs/snapshot.h"
 #include "tests/unionfs/union_mount.h"
 #include "unionfs/node.h"
@@ -364,12 +364,7 @@ TEST_F(Concurrency, ScatteredPagesAreAllWrittenBack) {
   UnionMount::Settings settings;
   settings.adjust = [](Options& options) { options.spare_cpu = true; };
   UnionMount mounted(base_ + "/scratch", base_ + "/plain", settings);
-  std::string path = mounted.path() + "/scattered";
-  constexpr off_t page = 4096, pages = 20000;
-  std::string expected(page * pages, '\0');
-  auto file = sys::open(path.c_str(), O_RDWR | O_CREAT, 0644);
-  ASSERT_TRUE(file);
-  ASSERT_EQ(ftruncate(file->get(), page * pages), 0);
+  ScatteredPages pages(mounted, 20000);
   for (int round = 0; round < 4; ++round) {
     std::jthread looker([&](const std::stop_token& stop) {
       for (int i = 0; round % 2 == 0 && !stop.stop_requested(); ++i) {
@@ -380,26 +375,11 @@ TEST_F(Concurrency, ScatteredPagesAreAllWrittenBack) {
         EXPECT_EQ(static_cast<int>(status.st_mode & 07777), 0600 + i % 64);
       }
     });
-    for (off_t at = round; at < pages; at += 3) {
-      std::string text(100, static_cast<char>('a' + (at + round) % 26));
-      expected.replace(at * page, text.size(), text);
-      ASSERT_EQ(pwrite(file->get(), text.data(), text.size(), at * page),
-                static_cast<ssize_t>(text.size()));
-    }
-    EXPECT_EQ(fsync(file->get()), 0);
+    pages.write(round);
+    EXPECT_EQ(fsync(pages.file()), 0);
   }
-  EXPECT_GT(system_calls_to_write(mounted.server(), "lyr-assistant"), 0);
-  struct stat written{};
-  ASSERT_EQ(fstat(file->get(), &written), 0);
-  file->reset();
-  mounted.remount();
-  struct stat later{};
-  ASSERT_EQ(stat(path.c_str(), &later), 0);
-  EXPECT_EQ(later.st_mtim.tv_sec, written.st_mtim.tv_sec);
-  EXPECT_EQ(later.st_mtim.tv_nsec, written.st_mtim.tv_nsec);
-  std::ifstream stream(path, std::ios::binary);
-  std::string found((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
-  EXPECT_TRUE(found == expected);
+  pages.write_until_assisted();
+  pages.expect_all_written();
 }
 
 // A listing that goes on while names come and go gives each that stays exactly once.

@@ -18,9 +18,8 @@
 #include <set>
 #include <thread>
 
-#include "base/sys_file.h"
 #include "tests/unionfs/player.h"
-#include "tests/unionfs/server_threads.h"
+#include "tests/unionfs/scattered_pages.h"
 #include "tests/unionfs/snapshot.h"
 #include "tests/unionfs/union_mount.h"
 
@@ -218,41 +217,20 @@ TEST_F(Survival, WritesBackByTwoThreads) {
   settings.survives = endless;
   settings.adjust = [](Options& options) { options.spare_cpu = true; };
   mount(settings);
-  constexpr off_t page = 4096, pages = 6000;
-  std::string path = at("/scattered");
-  auto file = sys::open(path.c_str(), O_RDWR | O_CREAT, 0644);
-  ASSERT_TRUE(file);
-  std::string expected(page * pages, '\0');
-  ASSERT_EQ(ftruncate(file->get(), page * pages), 0);
-  auto write_some = [&](int round) {
-    for (off_t at = round % 2; at < pages; at += 2) {
-      std::string text(100, static_cast<char>('a' + (at + round) % 26));
-      expected.replace(at * page, text.size(), text);
-      ASSERT_EQ(pwrite(file->get(), text.data(), text.size(), at * page), ssize_t{100});
-    }
-  };
+  ScatteredPages pages(*mounted_, 9000);
   Killer killer(*mounted_, 9);
-  for (int round = 0; round < 12 && !HasFatalFailure(); ++round) {
-    write_some(round);
+  for (int round = 0; round < 12 && !HasFailure(); ++round) {
+    pages.write(round);
     // The first pass sends the file's time while its pages are still being written back.
-    ASSERT_EQ(syncfs(file->get()), 0) << round;
+    EXPECT_EQ(syncfs(pages.file()), 0) << round;
   }
   killer.stop();
   std::printf("%d kills\n", killer.kills());
   EXPECT_GT(killer.kills(), 10);
-  write_some(0);
-  EXPECT_EQ(fsync(file->get()), 0);
-  EXPECT_GT(system_calls_to_write(mounted_->server(), "lyr-assistant"), 0);
-  write_some(1);
-  EXPECT_EQ(syncfs(file->get()), 0);
-  struct stat written{}, later{};
-  ASSERT_EQ(fstat(file->get(), &written), 0);
-  file->reset();
-  mounted_->remount();
-  EXPECT_TRUE(read_whole(path) == expected);
-  ASSERT_EQ(stat(path.c_str(), &later), 0);
-  EXPECT_EQ(later.st_mtim.tv_sec, written.st_mtim.tv_sec);
-  EXPECT_EQ(later.st_mtim.tv_nsec, written.st_mtim.tv_nsec);
+  pages.write_until_assisted();
+  pages.write(1);
+  EXPECT_EQ(syncfs(pages.file()), 0);
+  pages.expect_all_written();
 }
 
 TEST_F(Survival, AsItStarts) {
