@@ -155,7 +155,8 @@ TEST_F(Survival, RingsEndWithTheirServer) {
   mounted_->kill_server();
   asker.join();
   const std::set<int> ends{ENOTCONN, ECONNABORTED, ECANCELED};
-  EXPECT_TRUE(ends.contains(told)) << strerror(told);
+  // EINTR: killed just as the kernel needed a new page of its memory for the request.
+  EXPECT_TRUE(ends.contains(told) || told == EINTR) << strerror(told);
   struct stat status{};
   EXPECT_EQ(stat(at("/large").c_str(), &status), -1);
   EXPECT_TRUE(ends.contains(errno)) << strerror(errno);
