@@ -352,6 +352,26 @@ Result<> clone_content(const Fd& from, const Fd& to) {
   return check(retry([&] { return ::ioctl(to.get(), FICLONE, from.get()); }), "FICLONE");
 }
 
+Result<uint32_t> file_flags(const Fd& fd) {
+  uint32_t flags = 0;  // whatever the request's number says of its size
+  TRY(check(::ioctl(fd.get(), FS_IOC_GETFLAGS, &flags), "FS_IOC_GETFLAGS"));
+  return flags;
+}
+
+Result<> set_file_flags(const Fd& fd, uint32_t flags) {
+  return check(::ioctl(fd.get(), FS_IOC_SETFLAGS, &flags), "FS_IOC_SETFLAGS");
+}
+
+Result<struct fsxattr> extended_flags(const Fd& fd) {
+  struct fsxattr flags{};
+  TRY(check(::ioctl(fd.get(), FS_IOC_FSGETXATTR, &flags), "FS_IOC_FSGETXATTR"));
+  return flags;
+}
+
+Result<> set_extended_flags(const Fd& fd, const struct fsxattr& flags) {
+  return check(::ioctl(fd.get(), FS_IOC_FSSETXATTR, &flags), "FS_IOC_FSSETXATTR");
+}
+
 Result<> flock(const Fd& fd, int operation) {
   return check(retry([&] { return ::flock(fd.get(), operation); }), "flock");
 }

@@ -19,6 +19,8 @@
 #include "base/fd.h"
 #include "base/result.h"
 
+struct fsxattr;  // of linux/fs.h
+
 namespace lyr::sys {
 
 // The current directory for the *_at calls (AT_FDCWD), as an Fd that owns nothing.
@@ -113,6 +115,13 @@ Result<size_t> copy_file_range(const Fd& from, uint64_t from_offset, const Fd& t
                                uint64_t to_offset, size_t length);
 // Makes `to` share all of the content of `from` (FICLONE), where the file system can.
 Result<> clone_content(const Fd& from, const Fd& to);
+// A file's or directory's flags, FS_*_FL of linux/fs.h, as chattr has them (FS_IOC_GETFLAGS), and
+// the same as FS_XFLAG_* with what else is kept beside them (FS_IOC_FSGETXATTR). The descriptor is
+// not O_PATH. ENOTTY or EOPNOTSUPP: its file system has none.
+Result<uint32_t> file_flags(const Fd& fd);
+Result<> set_file_flags(const Fd& fd, uint32_t flags);
+Result<struct fsxattr> extended_flags(const Fd& fd);
+Result<> set_extended_flags(const Fd& fd, const struct fsxattr& flags);
 // LOCK_SH, LOCK_EX, LOCK_UN, with LOCK_NB: EWOULDBLOCK when held by another.
 Result<> flock(const Fd& fd, int operation);
 // An open file description's lock on one byte of the file (F_OFD_SETLK), which need not exist.

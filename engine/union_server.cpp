@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/union_server.h"
 
+#include <fcntl.h>
+#include <linux/fs.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -65,6 +67,13 @@ Result<unionfs::Options> union_options(const Served& served, unionfs::Ledger& le
   return options;
 }
 
+// Of these ext4's alone is cleared by who sets others, and makes the file one without extents.
+uint32_t new_file_flags(const std::string& directory) {
+  auto fd = sys::open(directory.c_str(), O_RDONLY | O_DIRECTORY);
+  if (!fd) return 0;
+  return sys::file_flags(*fd).value_or(0) & FS_EXTENT_FL;
+}
+
 // In the server's process.
 Result<> serve(const Served& served, const Fd& channel, unionfs::Ledger& ledger) {
   sys::name_thread("lyr-union");
@@ -90,6 +99,7 @@ Result<> serve(const Served& served, const Fd& channel, unionfs::Ledger& ledger)
   }
   unionfs::ImageOptions image{.store = store, .tree = tree, .ids = {}};
   image.ledger = &ledger;
+  image.file_flags = new_file_flags(store_directory(served.roots));
   // A host root's overlay is the host's.
   if (is_host_root()) {
     image.ids = host_ids(served.map);

@@ -42,6 +42,8 @@ void check_listing(std::string_view body, bool attributes) {
   }
 }
 
+size_t room_asked(std::string_view request) { return struct_at<fuse_ioctl_in>(request).out_size; }
+
 void check_size(uint32_t opcode, std::string_view request, const FuseReply& reply) {
   const std::string& body = reply.body;
   if (reply.error != 0) return CHECK(body.empty());
@@ -62,6 +64,11 @@ void check_size(uint32_t opcode, std::string_view request, const FuseReply& repl
       return CHECK(body.size() == sizeof(fuse_write_out));
     case FUSE_STATFS:
       return CHECK(body.size() == sizeof(fuse_statfs_out));
+    case FUSE_OPEN:
+      return CHECK(body.size() == sizeof(fuse_open_out));
+    case FUSE_IOCTL:
+      CHECK(body.size() >= sizeof(fuse_ioctl_out));
+      return CHECK(body.size() - sizeof(fuse_ioctl_out) <= room_asked(request));
     case FUSE_LSEEK:
       return CHECK(body.size() == sizeof(fuse_lseek_out));
     case FUSE_READLINK:

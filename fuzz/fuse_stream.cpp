@@ -169,6 +169,18 @@ std::string tmpfile(Bytes& bytes, const Client&) {
   return bytes_of_struct(body) + "#1" + '\0';
 }
 
+std::string file_flags(Bytes& bytes, const Client&) {
+  static constexpr uint32_t commands[] = {FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, FS_IOC_FSGETXATTR,
+                                          FS_IOC_FSSETXATTR};
+  fuse_ioctl_in body{};
+  uint8_t choice = bytes.byte();
+  body.cmd = choice < 252 ? commands[choice % 4] : bytes.word();
+  std::string input = bytes.content(64);
+  body.in_size = static_cast<uint32_t>(input.size());
+  body.out_size = bytes.byte();
+  return bytes_of_struct(body) + input;
+}
+
 constexpr Kind kinds[] = {
     {FUSE_LOOKUP, a_name},
     {FUSE_GETATTR, [](Bytes&, const Client&) { return bytes_of_struct(fuse_getattr_in{}); }},
@@ -197,7 +209,7 @@ constexpr Kind kinds[] = {
     {FUSE_TMPFILE, tmpfile},
     {FUSE_READDIR, read},
     {FUSE_READDIRPLUS, read},
-    {FUSE_LOOKUP, a_name},
+    {FUSE_IOCTL, file_flags},
     {FUSE_ACCESS, zeros},
     {FUSE_GETLK, zeros},
     {FUSE_SYNCFS, zeros},
@@ -295,6 +307,7 @@ void with_server(Image& image, const Fd& directory, uint8_t choice, Ask ask) {
   options.redirects = (choice & 4) == 0;
   options.whiteout_files = (choice & 8) != 0;
   if ((choice & 16) == 0) options.acls = unionfs::MappedIds();
+  options.file_flags = (choice & 32) != 0;
   std::thread server([&] {
     auto served = unionfs::serve(Fd(ends[1]), std::move(options));
     // The end of a socket is no unmount: libfuse takes it for a request that is too short.

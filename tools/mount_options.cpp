@@ -199,6 +199,17 @@ Result<> io_uring(const Given& given) {
   given.to.io_uring = true;
   return {};
 }
+
+Result<> passthrough(const Given& given) {
+  given.to.passthrough = true;
+  return {};
+}
+
+Result<> file_flags(const Given& given) {
+  given.to.file_flags = true;
+  return {};
+}
+
 Result<> debug(const Given& given) {
   given.to.debug = true;
   return {};
@@ -299,6 +310,8 @@ constexpr auto rules = std::to_array<Rule>({
     {"userxattr", false, user_xattrs},
     {"debug", false, debug},
     {"io_uring", false, io_uring},
+    {"passthrough", false, passthrough},
+    {"file_flags", false, file_flags},
     {"fsname", true, [](const Given& given) { return one_directory(given, given.to.source); }},
     {"xattr_permissions", true, permissions},
     {"plugins", true, only_off},

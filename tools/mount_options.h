@@ -36,7 +36,9 @@ struct MountOptions {
   bool static_links = false;
   bool several_threads = false;
   bool debug = false;
-  bool io_uring = false;  // FUSE over io_uring
+  bool io_uring = false;     // FUSE over io_uring
+  bool passthrough = false;  // the kernel reads and writes the upper's files itself
+  bool file_flags = false;   // chattr's
   double timeout_s = 1e9;
 };
 

@@ -15,7 +15,9 @@
 #include "base/sys_file.h"
 #include "base/sys_mount.h"
 #include "base/sys_process.h"
+#include "engine/union_mode.h"
 #include "tools/union_directories.h"
+#include "unionfs/opens.h"
 #include "unionfs/ring.h"
 #include "unionfs/unionfs.h"
 
@@ -40,6 +42,18 @@ struct Service {
   Fd upper, work;            // the locks are theirs
   bool is_volatile = false;  // bytes may be lost, of which a mark in the work directory tells
 };
+
+// EINVAL, EPERM, ENOTSUP: the message says why not.
+Result<> may_pass_through(const MountOptions& options) {
+  auto refuse = [](int code, const char* why) {
+    return fail_saying(code, std::string("passthrough cannot be had: ") + why);
+  };
+  if (options.upper.empty()) return refuse(EINVAL, "there is no upperdir to write to");
+  if (options.io_uring) return refuse(EINVAL, "not together with io_uring");
+  if (!engine::is_host_root()) return refuse(EPERM, "it takes root of the host");
+  bool has = TRY(unionfs::kernel_has_passthrough());
+  return has ? Result<>() : refuse(ENOTSUP, "it takes Linux 6.9");
+}
 
 Result<Service> prepare(const MountOptions& options) {
   raise_descriptor_limit();
@@ -75,6 +89,9 @@ Result<Service> prepare(const MountOptions& options) {
     TRY(about(unionfs::may_use_ring(), "io_uring"));
     served.io_uring = true;
   }
+  if (options.passthrough) TRY(may_pass_through(options));
+  served.passthrough = options.passthrough;
+  served.file_flags = options.file_flags;
   served.threads = options.several_threads ? server_threads : 1;
   return service;
 }

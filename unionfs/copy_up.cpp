@@ -39,6 +39,7 @@ Result<> Union::copy_attributes(const Node& node, const char* name, Fd object) {
   }
   bool may_mark = S_ISREG(attr.st_mode) || S_ISDIR(attr.st_mode) || upper_.format().trusted;
   if (may_mark) TRY(upper_.note_number(object, attr.st_ino));
+  if (S_ISREG(attr.st_mode) || S_ISDIR(attr.st_mode)) TRY(copy_flags(ino, object));
   if (may_mark && !symlink && ownership_ == Ownership::in_xattr)
     TRY(OverrideStat(containers_stat_name).write(object, attr));
   struct timespec times[2] = {attr.st_atim, attr.st_mtim};
@@ -202,6 +203,7 @@ Result<> Union::copy_up(Node& node, bool with_content) {
   std::vector<Link> names = nodes_.links(node);
   if (lower_->links(node.lower) > 1) names = TRY(aliases_of(node));
   for (const Link& name : names) TRY(copy_up_directory(*name.parent));
+  TRY(learn_flags(node));  // which the copy has, too
   Temporary copy = TRY(build_copy(node, with_content));
   auto status = TRY(sys::stat_at(copy.work(), copy.name()));
   KeptCopy kept(names.size() > 1 ? ledger_ : nullptr, node.id, status.st_ino);
@@ -222,6 +224,7 @@ Result<> Union::copy_up_directory(Node& directory) {
   Link link{nodes_.parent(directory), nodes_.name(directory)};
   TRY(copy_up_directory(*link.parent));
   TRY(load(directory));
+  TRY(learn_flags(directory));
   Temporary copy = TRY(build_copy(directory, true));
   auto status = TRY(sys::stat_at(copy.work(), copy.name()));
   TRY(place_copy(directory, std::move(copy), {link}));
@@ -233,6 +236,7 @@ Result<> Union::copy_up_directory(Node& directory) {
 
 // A directory that was removed while it is in use.
 Result<> Union::copy_up_removed(Node& directory) {
+  TRY(learn_flags(directory));
   Temporary copy = TRY(build_copy(directory, true));
   Fd fd = TRY(sys::open_at(copy.work(), copy.name(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   auto status = TRY(sys::stat(fd));

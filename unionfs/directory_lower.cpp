@@ -259,6 +259,14 @@ Result<std::optional<std::string>> DirectoryLower::xattr(Ino ino, const std::str
   return std::move(*value);
 }
 
+Result<uint32_t> DirectoryLower::flags(Ino ino) {
+  if (type(ino) != S_IFREG && type(ino) != S_IFDIR) return 0U;
+  Fd found = TRY(open_object(ino));
+  Fd fd = TRY(sys::reopen(found, O_RDONLY));
+  auto flags = sys::file_flags(fd);
+  return flags || !has_no_flags(flags.error()) ? std::move(flags) : Result<uint32_t>(0U);
+}
+
 Result<SharedFd> DirectoryLower::file(Ino ino) {
   auto known = file_fds_.find(ino);
   if (known) return known;

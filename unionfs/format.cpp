@@ -43,6 +43,8 @@ void take_mark(Marks& marks, std::string_view mark, const std::string& value) {
     marks.redirect = value;
   } else if (mark == whiteout_mark) {
     marks.whiteout = true;
+  } else if (mark == protection_mark) {
+    marks.protection = true;
   } else if (mark == lower_number_mark) {
     const char* end = value.data() + value.size();
     auto [next, error] = std::from_chars(value.data(), end, marks.lower_number);
@@ -98,6 +100,10 @@ std::string shown_xattr(std::string_view on_disk) {
   std::string name(on_disk);
   if (is_escaped(name)) name.erase(prefix_of(name), escape.size());
   return name;
+}
+
+bool has_no_flags(const Error& error) {
+  return error.code == ENOTTY || error.code == EOPNOTSUPP || error.code == ENOSYS;
 }
 
 }  // namespace lyr::unionfs

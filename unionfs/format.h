@@ -24,6 +24,9 @@ constexpr std::string_view redirect_mark =
     "redirect";  // the lower directory (with metacopy: file), absolute or a sibling
 constexpr std::string_view metacopy_mark = "metacopy";  // the file's content is in a layer below
 constexpr std::string_view whiteout_mark = "whiteout";  // on an empty file: a whiteout
+// Of the file flags "a" (append only) and "i" (immutable), which the object itself has not: who
+// serves it has to change it.
+constexpr std::string_view protection_mark = "protattr";
 // Ours: the inode number from before copy-up, and after a colon that of the upper object. A copy of
 // that, attributes and all, is another file.
 constexpr std::string_view lower_number_mark = "lyr_ino";
@@ -56,6 +59,7 @@ struct Marks {
   bool metacopy = false;
   std::string content_redirect;  // empty: none
   bool user_metacopy = false;    // a user's, which counts only where the mount says so
+  bool protection = false;       // there is one
   bool others = false;           // there are attributes that are the container's
 };
 // `fd` may be O_PATH. A file system without xattrs has no marks.
@@ -72,5 +76,8 @@ bool is_unsupported_xattr(std::string_view name);
 // level deeper there ("trusted.overlay.overlay.opaque"), as in Linux 6.7.
 std::string xattr_on_disk(std::string_view shown);
 std::string shown_xattr(std::string_view on_disk);  // of one that is not internal
+
+// Of sys::file_flags and its like: the object's file system keeps none.
+bool has_no_flags(const Error& error);
 
 }  // namespace lyr::unionfs

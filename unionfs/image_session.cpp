@@ -2,6 +2,7 @@
 #include "unionfs/image_session.h"
 
 #include <linux/capability.h>
+#include <linux/fs.h>
 #include <unistd.h>
 
 #include <array>
@@ -234,6 +235,20 @@ void op_listxattr(fuse_req_t request, fuse_ino_t node, size_t size) {
   reply_bytes(request, size, list);
 }
 
+// Of an image's files, which overlayfs has to hear of before it gives a copy some.
+void op_ioctl(fuse_req_t request, fuse_ino_t, unsigned command, void*, struct fuse_file_info*,
+              unsigned, const void*, size_t, size_t) {
+  uint32_t flags = image_of(request).options.file_flags;
+  struct fsxattr extended{};
+  if (command == FS_IOC_GETFLAGS) {
+    fuse_reply_ioctl(request, 0, &flags, sizeof flags);
+  } else if (command == FS_IOC_FSGETXATTR) {
+    fuse_reply_ioctl(request, 0, &extended, sizeof extended);
+  } else {
+    fuse_reply_err(request, ENOTTY);
+  }
+}
+
 void op_lseek(fuse_req_t request, fuse_ino_t node, off_t offset, int whence,
               struct fuse_file_info*) {
   Ino ino = inode_of(request, node);
@@ -358,6 +373,7 @@ struct fuse_lowlevel_ops operations(const store::Tree& tree) {
   if (tree.has_xattrs()) ops.getxattr = op_getxattr;
   ops.listxattr = op_listxattr;
   ops.lseek = op_lseek;
+  ops.ioctl = op_ioctl;
   ops.readdir = op_readdir;
   ops.readdirplus = op_readdirplus;
   return ops;

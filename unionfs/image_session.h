@@ -15,8 +15,11 @@ namespace lyr::unionfs {
 struct ImageOptions {
   const store::Store& store;  // both outlive serve_image()
   const store::Tree& tree;
-  Ids ids;                          // on disk: as the image says; shown: to the mount's namespace
-  MappedIds mapped_ids = {};        // those of the mount's namespace
+  Ids ids;                    // on disk: as the image says; shown: to the mount's namespace
+  MappedIds mapped_ids = {};  // those of the mount's namespace
+  // That new files of the upper's file system have without being given any, FS_*_FL: who sets a
+  // flag gives overlayfs all flags that it was told of, and none it was not.
+  uint32_t file_flags = 0;
   int threads = 1;                  // that read requests; 1..64
   RequestCounts* counts = nullptr;  // as in Options
   Ledger* ledger = nullptr;         // as in Options

@@ -77,6 +77,8 @@ void NodeTable::set(Node& node, const Inode& inode) {
   node.lower = inode.lower;
   node.in_upper = inode.in_upper;
   node.no_xattrs = inode.no_xattrs;
+  node.flags_known = inode.no_flags;
+  node.immutable = node.append_only = false;
   if (!inode.in_upper) return;
   node.make_more().ino = inode.ino;
   node.make_more().upper_ino = inode.upper_ino;

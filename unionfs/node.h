@@ -82,10 +82,13 @@ struct Node {
   uint32_t doubtful_until_s = 0;
   uint16_t type = 0;  // S_IFMT bits; 0: the row is free
   bool in_upper : 1 = false;
-  bool no_xattrs : 1 = false;  // the upper object has none that the container may see
-  bool unsynced : 1 = false;   // it is among Union::unsynced_
-  bool orphan : 1 = false;     // it is in the work directory, when descriptors were scarce
-  bool loaded : 1 = false;     // of a directory: what the upper has in it is known
+  bool no_xattrs : 1 = false;    // the upper object has none that the container may see
+  bool unsynced : 1 = false;     // it is among Union::unsynced_
+  bool orphan : 1 = false;       // it is in the work directory, when descriptors were scarce
+  bool loaded : 1 = false;       // of a directory: what the upper has in it is known
+  bool flags_known : 1 = false;  // the next two
+  bool immutable : 1 = false;
+  bool append_only : 1 = false;
 
   Row row() const { return static_cast<Row>(id); }
   bool has_name() const { return parent != 0; }
@@ -121,6 +124,7 @@ class NodeTable {
  public:
   struct Inode : Ledger::Inode {
     bool no_xattrs = false;
+    bool no_flags = false;                 // that protect it
     std::optional<Ino> content_from = {};  // see Node::More
   };
   using Row = Node::Row;

@@ -105,6 +105,7 @@ Result<Found> Union::setattr(uint64_t id, AttributeChange change) {
     auto status = TRY(attr(*node));
     if (changes_nothing(change, status)) return describe(*node, status);
   }
+  TRY(may_set(*node, change));
   // Nothing else can fail after its content is given up.
   bool emptied = change.size && *change.size == 0 && !change.mode && !change.uid && !change.gid;
   TRY(copy_up(*node, !emptied));
@@ -198,6 +199,7 @@ Result<> Union::set_xattr(uint64_t id, std::string_view shown, std::string_view 
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
   if (node->type == S_IFLNK) return fail(EPERM, "setxattr");
+  TRY(may_change(*node));
   TRY(copy_up(*node));
   auto fd = TRY(object(*node));
   node->no_xattrs = false;
@@ -234,6 +236,7 @@ Result<> Union::remove_xattr(uint64_t id, std::string_view shown) {
     auto removed = sys::remove_xattr(*fd, name.c_str());
     return removed || removed.error().code == ENODATA ? Result<>() : std::move(removed);
   }
+  TRY(may_change(*node));
   if (!node->in_upper) {
     auto value =
         TRY(is_acl(name) ? lower_acl(node->lower, name) : lower_->xattr(node->lower, name));

@@ -64,8 +64,9 @@ Result<Content> Union::locate(uint64_t id, bool to_write) {
   return content(*node, to_write);
 }
 
-Result<SharedFd> Union::opened(uint64_t id, bool to_write) {
-  auto found = TRY(locate(id, to_write));
+Result<SharedFd> Union::opened(uint64_t id, Opening opening) {
+  TRY(may_open(id, opening));
+  auto found = TRY(locate(id, opening.to_write));
   return found.lower == no_ino ? found.file : nullptr;
 }
 
@@ -163,6 +164,7 @@ Result<size_t> Union::write(uint64_t id, uint64_t offset, std::span<const std::b
 
 Result<> Union::fallocate(uint64_t id, int mode, uint64_t offset, uint64_t length,
                           ContentFlags flags) {
+  TRY(may_allocate(id, mode));
   auto to = TRY(locate(id, true));
   return change_content(id, *to.file, flags,
                         [&] { return sys::fallocate(*to.file, mode, offset, length); });
@@ -179,6 +181,7 @@ Result<uint64_t> Union::seek(uint64_t id, uint64_t offset, int whence) {
 }
 
 Result<size_t> Union::copy_range(Range from, Range to, size_t length, ContentFlags flags) {
+  TRY(may_open(to.node, {.to_write = true, .appends = true}));
   auto source = TRY(locate(from.node, false));
   auto target = TRY(locate(to.node, true));
   length = std::min(length, copy_range_max);

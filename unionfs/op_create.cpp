@@ -145,6 +145,7 @@ Result<Found> Union::create(uint64_t parent, std::string_view name, Caller calle
   Node* directory = TRY(find_directory(parent));
   auto shown = TRY(show(*directory, name));
   if (shown) return fail(EEXIST, "create");
+  TRY(may_add(*directory));
   if (directory->id != root_id && !directory->has_name()) return fail(ENOENT, "create");
   TRY(copy_up_directory(*directory));
   doubt(*directory);
@@ -176,6 +177,7 @@ Node& Union::adopt(Made made) {
   inode.type = made.status.st_mode & S_IFMT;
   inode.in_upper = true;
   inode.no_xattrs = made.no_xattrs;
+  inode.no_flags = true;
   inode.upper_ino = made.status.st_ino;
   inode.ino = lower_->upper_number(made.status.st_dev, made.status.st_ino);
   Node& node = nodes_.make(inode);
@@ -221,6 +223,8 @@ Result<Found> Union::link(uint64_t id, uint64_t parent, std::string_view name) {
   if (node->type == S_IFDIR) return fail(EPERM, "link");
   auto shown = TRY(show(*directory, name));
   if (shown) return fail(EEXIST, "link");
+  TRY(may_add(*directory));
+  TRY(may_change(*node));
   TRY(copy_up(*node));
   TRY(complete(*node));
   TRY(copy_up_directory(*directory));
@@ -259,6 +263,7 @@ Result<Found> Union::tmpfile(uint64_t parent, uint32_t mode, Caller caller) {
   if (auto made = answered_before()) return answer_again(*made);
   Node* directory = TRY(find_directory(parent));
   if (!directory->has_name() && directory->id != root_id) return fail(EPERM, "tmpfile");  // removed
+  TRY(may_add(*directory));
   TRY(copy_up_directory(*directory));
   auto fd = TRY(directory_fd(*directory));
   auto status = TRY(stat_of(*fd));

@@ -131,6 +131,8 @@ Result<> Union::rename(uint64_t parent, std::string_view name, uint64_t new_pare
   if (target != nullptr && (flags & RENAME_NOREPLACE) != 0) return fail(EEXIST, "rename");
   if (target == nullptr && (flags & RENAME_EXCHANGE) != 0) return fail(ENOENT, "rename");
   if (target == node) return {};  // two names of one file: nothing to do (POSIX)
+  TRY(may_remove(*from, *node));
+  TRY(target == nullptr ? may_add(*to) : may_remove(*to, *target));
   bool exchanges = (flags & RENAME_EXCHANGE) != 0;
   if (!may_move(*node) || (exchanges && !may_move(*target))) return fail(EXDEV, "rename");
   TRY(copy_up_directory(*from));

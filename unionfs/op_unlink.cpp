@@ -95,6 +95,7 @@ Result<> Union::unlink(uint64_t parent, std::string_view name) {
   Node* directory = TRY(find_directory(parent));
   Node* node = TRY(child(*directory, name));
   if (node == nullptr) return fail(ENOENT, "unlink");
+  TRY(may_remove(*directory, *node));
   if (node->type == S_IFDIR) return fail(EISDIR, "unlink");
   auto shown = TRY(show(*directory, name));
   TRY(copy_up_directory(*directory));
@@ -117,6 +118,7 @@ Result<> Union::rmdir(uint64_t parent, std::string_view name) {
   Node* directory = TRY(find_directory(parent));
   Node* node = TRY(child(*directory, name));
   if (node == nullptr) return fail(ENOENT, "rmdir");
+  TRY(may_remove(*directory, *node));
   if (node->type != S_IFDIR) return fail(ENOTDIR, "rmdir");
   bool empty = TRY(is_empty(*node));
   if (!empty) return fail(ENOTEMPTY, "rmdir");

@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 
@@ -37,7 +38,10 @@ struct Served : SessionData {
   std::optional<Seeker> seeker;  // once there is a session
   // Of passthrough: what files are open.
   std::optional<Opens> opens;
+  bool file_flags = false;
   bool stacked = false;  // the upper's file system is one over others itself
+
+  bool asks_for_opens() const { return opens.has_value() || file_flags; }
 };
 
 Served& served(void* user_data) {
@@ -128,11 +132,13 @@ void op_init(void* user_data, struct fuse_conn_info* connection) {
     fuse_unset_feature_flag(connection, flag);
   }
   Served& server = served(user_data);
+  // Before Linux 5.14 nobody looks who may set flags.
+  if (connection->proto_minor < 34) server.file_flags = false;
   if (server.opens && !fuse_set_feature_flag(connection, FUSE_CAP_PASSTHROUGH))
     server.opens.reset();
+  if (server.asks_for_opens()) fuse_unset_feature_flag(connection, FUSE_CAP_NO_OPEN_SUPPORT);
   if (server.opens) {
     fuse_set_feature_flag(connection, FUSE_CAP_ATOMIC_O_TRUNC);
-    fuse_unset_feature_flag(connection, FUSE_CAP_NO_OPEN_SUPPORT);
     // The kernel allows two file systems over another: one more may be on top, or below.
     connection->max_backing_stack_depth =
         server.stacked ? FUSE_BACKING_STACKED_OVER : FUSE_BACKING_STACKED_UNDER;
@@ -186,7 +192,7 @@ void op_getattr(fuse_req_t request, fuse_ino_t node, struct fuse_file_info*) {
 }
 
 void op_setattr(fuse_req_t request, fuse_ino_t node, struct stat* attr, int set,
-                struct fuse_file_info*) {
+                struct fuse_file_info* info) {
   AttributeChange change;
   if ((set & FUSE_SET_ATTR_MODE) != 0) change.mode = attr->st_mode;
   if ((set & FUSE_SET_ATTR_UID) != 0) change.uid = attr->st_uid;
@@ -199,6 +205,7 @@ void op_setattr(fuse_req_t request, fuse_ino_t node, struct stat* attr, int set,
   change.drop_privileges = (set & FUSE_SET_ATTR_KILL_SUID) != 0;
   change.caller_gid = fuse_req_ctx(request)->gid;
   change.keep_time = served(request).writeback;
+  change.is_open = info != nullptr;
   if ((set & FUSE_SET_ATTR_MTIME_NOW) != 0) change.mtime = {0, UTIME_NOW};
   reply_attr(request, of(request).setattr(node, change));
 }
@@ -243,13 +250,16 @@ void op_not_here(fuse_req_t request, fuse_ino_t, struct fuse_file_info*) {
 }
 
 bool for_writing(const struct fuse_file_info& info) { return (info.flags & O_ACCMODE) != O_RDONLY; }
+Opening opening_of(const struct fuse_file_info& info) {
+  return {.to_write = for_writing(info), .appends = (info.flags & O_APPEND) != 0};
+}
 bool for_reading_and_writing(const struct fuse_file_info& info) {
   return (info.flags & O_ACCMODE) == O_RDWR;
 }
 
 // Notes that it is opened, and says how.
 Result<> note_open(Served& server, uint64_t node, struct fuse_file_info& info) {
-  auto file = TRY(server.instance->opened(node, for_writing(info)));
+  auto file = TRY(server.instance->opened(node, opening_of(info)));
   Opens::Way way = server.opens->open(node, file, for_reading_and_writing(info));
   info.backing_id = way.backing;
   info.keep_cache = way.keep_pages ? 1 : 0;
@@ -258,8 +268,15 @@ Result<> note_open(Served& server, uint64_t node, struct fuse_file_info& info) {
 
 void op_open(fuse_req_t request, fuse_ino_t node, struct fuse_file_info* info) {
   Served& server = served(request);
-  if (!server.opens) return op_not_here(request, node, info);
+  if (!server.asks_for_opens()) return op_not_here(request, node, info);
   Union& instance = of(request);
+  if (!server.opens) {
+    auto may = instance.may_open(node, opening_of(*info));
+    if (!may) return reply_error(request, may.error());
+    info->keep_cache = 1;
+    fuse_reply_open(request, info);
+    return;
+  }
   if ((info->flags & O_TRUNC) != 0) {
     auto emptied = instance.setattr(node, {.size = 0,
                                            .drop_privileges = info->kill_suidgid != 0,
@@ -401,6 +418,44 @@ void op_copy_file_range(fuse_req_t request, fuse_ino_t from, off_t from_offset,
   fuse_reply_write(request, *copied);
 }
 
+template <class Flags>
+void reply_flags(fuse_req_t request, const Result<Flags>& flags) {
+  if (!flags) return reply_error(request, flags.error());
+  fuse_reply_ioctl(request, 0, &*flags, sizeof *flags);
+}
+
+template <class Flags>
+void set_flags(fuse_req_t request, std::span<const std::byte> given, auto set) {
+  Flags flags{};
+  if (given.size() < sizeof flags) return reply_code(request, EINVAL);
+  std::memcpy(&flags, given.data(), sizeof flags);
+  Result<> done = set(flags);
+  if (!done) return reply_error(request, done.error());
+  forget_doubted(served(request).session);
+  fuse_reply_ioctl(request, 0, nullptr, 0);
+}
+
+// Of ioctl(2)s these alone: the kernel's answer to them is ours (fs/fuse/ioctl.c), once it has
+// looked whether the caller may.
+void op_ioctl(fuse_req_t request, fuse_ino_t node, unsigned command, void*, struct fuse_file_info*,
+              unsigned, const void* input, size_t input_bytes, size_t room) {
+  Union& instance = of(request);
+  std::span given(static_cast<const std::byte*>(input), input_bytes);
+  bool known = served(request).file_flags;
+  if (known && command == FS_IOC_GETFLAGS && room >= sizeof(uint32_t))
+    return reply_flags(request, instance.file_flags(node));
+  if (known && command == FS_IOC_FSGETXATTR && room >= sizeof(struct fsxattr))
+    return reply_flags(request, instance.extended_flags(node));
+  if (known && command == FS_IOC_SETFLAGS)
+    return set_flags<uint32_t>(
+        request, given, [&](uint32_t flags) { return instance.set_file_flags(node, flags); });
+  if (known && command == FS_IOC_FSSETXATTR)
+    return set_flags<struct fsxattr>(request, given, [&](const struct fsxattr& flags) {
+      return instance.set_extended_flags(node, flags);
+    });
+  fuse_reply_err(request, ENOTTY);
+}
+
 void op_tmpfile(fuse_req_t request, fuse_ino_t parent, mode_t mode, struct fuse_file_info* info) {
   reply_created(request, of(request).tmpfile(parent, mode, caller_of(request)), info);
 }
@@ -475,6 +530,7 @@ struct fuse_lowlevel_ops operations(const Options& options) {
   ops.fallocate = op_fallocate;
   ops.lseek = op_lseek;
   ops.copy_file_range = op_copy_file_range;
+  if (options.file_flags) ops.ioctl = op_ioctl;
   ops.readdir = op_readdir;
   ops.readdirplus = op_readdirplus;
   return ops;
@@ -498,6 +554,7 @@ Result<> serve(Fd fuse_device, Options options) {
   Served state;
   state.timeout_s = options.timeout_s;
   state.writeback = options.writeback;
+  state.file_flags = options.file_flags;
   std::optional<Ledger> own;
   if (options.passthrough && ledger == nullptr) own.emplace(TRY(Ledger::make()));
   if (options.passthrough) state.stacked = TRY(is_stacked(options.upper));

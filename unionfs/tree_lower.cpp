@@ -77,6 +77,7 @@ class TreeLower : public Lower {
     }
     return std::nullopt;
   }
+  Result<uint32_t> flags(Ino) override { return 0U; }
   Result<std::vector<store::TreeAlias>> aliases(Ino ino) override {
     std::vector<store::TreeAlias> aliases;
     for (uint32_t i = 0; i < tree_.alias_count(ino); ++i) aliases.push_back(tree_.alias(ino, i));

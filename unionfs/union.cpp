@@ -49,6 +49,7 @@ Union::Union(std::unique_ptr<Lower> lower, Upper upper, const Options& options)
       redirects_(options.redirects),
       whiteout_files_(options.whiteout_files),
       static_links_(options.static_links),
+      file_flags_(options.file_flags),
       acls_(options.acls.has_value() && options.xattrs && options.ownership == Ownership::real &&
             !options.ids.squashed()),
       mapped_ids_(options.acls.value_or(MappedIds())),
@@ -215,6 +216,7 @@ Result<NodeTable::Inode> Union::describe_upper(Node& directory, std::string_view
   NodeTable::Inode fresh;
   fresh.in_upper = true;
   fresh.no_xattrs = !marks->others || S_ISLNK(status.st_mode);
+  fresh.no_flags = !marks->protection;
   fresh.type = status.st_mode & S_IFMT;
   fresh.upper_ino = status.st_ino;
   fresh.ino = lower_->upper_number(status.st_dev, status.st_ino);

@@ -30,6 +30,8 @@
 #include "unionfs/patient_mutex.h"
 #include "unionfs/unionfs.h"
 
+struct fsxattr;  // of linux/fs.h
+
 namespace lyr::unionfs {
 
 // What a request knows of who made it.
@@ -37,6 +39,12 @@ struct Caller {
   uint32_t uid = 0;
   uint32_t gid = 0;
   uint32_t umask = 0;  // with ACLs; else the kernel has applied it
+};
+
+// How a file is to be opened, or what is to be done to it.
+struct Opening {
+  bool to_write = false;
+  bool appends = false;  // O_APPEND
 };
 
 struct Found {
@@ -55,6 +63,7 @@ struct AttributeChange {
   bool drop_privileges = false;  // with `size`: as in ContentFlags
   uint32_t caller_gid = 0;       // so too
   bool keep_time = false;        // with `size`, and no `mtime`: so too
+  bool is_open = false;          // with `size`: it was opened for writing before
 };
 
 // Where a file's bytes are: in a file of the host, or what a lower inode stands for.
@@ -95,8 +104,9 @@ class Union {
                   std::string_view new_name, unsigned flags);
 
   // A file that is about to be opened, copied up if for writing: the upper's; null: it is the
-  // lower's.
-  Result<SharedFd> opened(uint64_t node, bool to_write);
+  // lower's. Of may_open its flags are all that is looked at.
+  Result<SharedFd> opened(uint64_t node, Opening opening);
+  Result<> may_open(uint64_t node, Opening opening);
   Result<size_t> read(uint64_t node, uint64_t offset, std::span<std::byte> data);
   struct ContentFlags {
     bool drop_privileges = false;  // set-id bits and file capabilities go first
@@ -122,6 +132,13 @@ class Union {
   Result<> set_xattr(uint64_t node, std::string_view name, std::string_view value, int flags,
                      bool drop_group_id);
   Result<> remove_xattr(uint64_t node, std::string_view name);
+
+  // With Options::file_flags, of files and directories: FS_*_FL, or as FS_XFLAG_* with what is kept
+  // beside them. That the caller may set them, the kernel sees to. ENOTTY: of anything else.
+  Result<uint32_t> file_flags(uint64_t node);
+  Result<> set_file_flags(uint64_t node, uint32_t flags);
+  Result<struct fsxattr> extended_flags(uint64_t node);
+  Result<> set_extended_flags(uint64_t node, struct fsxattr flags);
 
   struct Entry {
     std::string_view name;
@@ -288,6 +305,18 @@ class Union {
   Result<> change_owner(const Place& place, const AttributeChange& change) const;
   static Result<> change_mode(const Place& place, uint32_t mode);
 
+  // op_flags.cpp: file flags. EPERM: a flag forbids it.
+  Result<> learn_flags(Node& node);
+  Result<> may_write(Node& file, bool appends);
+  Result<> may_change(Node& node);  // its attributes, and that it has the names it has
+  Result<> may_set(Node& node, const AttributeChange& change);
+  Result<> may_add(Node& directory);
+  Result<> may_remove(Node& directory, Node& node);
+  Result<> may_allocate(uint64_t id, int mode);
+  Result<Fd> flagged_object(Node& node);
+  Result<> protect(Node& node, bool immutable, bool append_only);
+  Result<> copy_flags(Ino ino, const Fd& object);
+
   // overridden.cpp: owner and mode where an attribute has them.
   Result<struct stat> stat_of(const Fd& object) const;
   static Result<SharedFd> object_at(const Place& place);
@@ -305,6 +334,7 @@ class Union {
   bool redirects_;
   bool whiteout_files_;
   bool static_links_;
+  bool file_flags_;
   bool acls_;
   MappedIds mapped_ids_;  // with ACLs
   Ids ids_;

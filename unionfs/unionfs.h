@@ -68,6 +68,8 @@ struct Options {
   bool passthrough = false;  // the kernel reads and writes the upper's files itself, for root of
                              // the host, without `writeback` (unionfs/opens.h); where it cannot,
                              // before Linux 6.9, it is as if this were false
+  bool file_flags = false;   // chattr's: an immutable file stays as it is. The kernel asks before
+                             // each open then, as with `passthrough`, and at each ioctl(2)
   bool io_uring = false;     // requests come by rings of the CPUs' own instead of the device
                              // (unionfs/ring.h); no server follows one that is killed
   double timeout_s = 1e9;    // how long the kernel keeps what it was told

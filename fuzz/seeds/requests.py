@@ -6,7 +6,7 @@ import struct
 
 KINDS = ("lookup getattr setattr readlink symlink mknod mkdir unlink rmdir rename link open read "
          "write statfs fsync fsyncdir setxattr getxattr listxattr removexattr fallocate lseek copy "
-         "tmpfile readdir readdirplus").split()
+         "tmpfile readdir readdirplus ioctl").split()
 NAMES = ["a", "d", "e", "f", "h", "l", "n", "m", ".wh.a", "deep", "empty", ".wh..wh..opq"]
 XATTRS = ["user.a", "user.overlay.opaque", "user.overlay.redirect", "user.overlay.whiteout",
           "user.containers.override_stat", "user.overlay.origin", "security.capability",
@@ -72,6 +72,10 @@ def read(kind="read", node=ROOT, at=0, count=4096):
     return request(kind, node, size(at), word(count))
 
 
+def flags(node, command, value=b"", room=64):
+    return request("ioctl", node, bytes([command, len(value)]), value, bytes([room]))
+
+
 def streams():
     yield "look-around", look("d") + look("f") + look("n") + read("readdir") + \
         read("readdirplus", 1) + request("statfs") + request("getattr", 1)
@@ -122,9 +126,32 @@ def streams():
         read("readdir", 1) + look("d") + read("read", 2) + write(2, 0, b"x")
 
 
+def flag_streams():
+    immutable, append_only, no_dump = 0x10, 0x20, 0x40
+    get, set_, get_extended, set_extended = range(4)
+
+    def one(number):
+        return struct.pack("<I", number)
+
+    yield "file-flags", look("f") + flags(1, get) + flags(1, set_, one(immutable)) + \
+        write(1, 0, b"x") + attributes(1, 0b1, mode=0o600) + request("unlink", ROOT, name("f")) + \
+        request("open", 1) + link(1, "n") + xattr(1, "user.a", b"1") + flags(1, get_extended) + \
+        flags(1, set_, one(no_dump)) + request("unlink", ROOT, name("f"))
+    yield "directory-flags", look("d") + flags(1, set_, one(append_only)) + make("n", node=1) + \
+        request("unlink", 1, name("n")) + rename("n", "m", 1, 1) + rename("a", "f", ROOT, 1) + \
+        request("rmdir", ROOT, name("d")) + flags(1, set_extended, bytes(28)) + \
+        request("unlink", 1, name("n"))
+    yield "flags-that-are-none", look("f") + look("l") + look("d") + flags(1, set_, b"\1") + \
+        flags(1, get, b"", 1) + flags(2, get) + flags(3, set_, one(immutable)) + \
+        flags(1, set_extended, b"\xff" * 28) + flags(1, set_, b"\xff" * 4) + flags(1, 252)
+
+
 def seeds():
     for title, stream in streams():
         yield "fuse_stream", title, b"\0" + stream
         yield "fuse_stream", title + "-one-id", b"\3" + stream
+    for title, stream in flag_streams():
+        yield "fuse_stream", title, b"\x20" + stream
+        yield "fuse_stream", title + "-one-id", b"\x23" + stream
     for option, title in ((4, "no-redirects"), (8, "whiteout-files"), (15, "all-options")):
         yield "fuse_stream", title, bytes([option]) + b"".join(one for _, one in streams())

@@ -108,15 +108,18 @@ TEST(MountOptions, WhatHarmsNobodyIsTaken) {
        {"clone_fd", "max_idle_threads=5", "max_threads=10", "noacl", "fast_ino=1",
         "default_permissions,allow_other", "index=off", "xino=auto",
         "plugins=", "x-systemd.automount", "defaults,nofail,_netdev", "xattr_permissions=0",
-        "redirect_dir=follow", "threaded=1", "timeout=0.5", "lazytime", "io_uring"})
+        "redirect_dir=follow", "threaded=1", "timeout=0.5", "lazytime", "io_uring", "passthrough",
+        "file_flags"})
     EXPECT_EQ(refusal(text), "") << text;
 }
 
 TEST(MountOptions, WhatIsNotDoneIsSaid) {
   for (const char* text :
-       {"xattr_permissions=3", "plugins=a", "index=on", "metacopy=on", "auto_unmount", "nonsense",
-        "nonsense=1", "redirect_dir=maybe", "timeout=-1", "timeout=nan", "fsync=2", "volatile=1",
-        "io_uring=1", "upperdir", "upperdir=u", "workdir=w", "lowerdir=a:", "lowerdir="})
+       {"xattr_permissions=3", "plugins=a",     "index=on",     "metacopy=on",
+        "auto_unmount",        "nonsense",      "nonsense=1",   "redirect_dir=maybe",
+        "timeout=-1",          "timeout=nan",   "fsync=2",      "volatile=1",
+        "io_uring=1",          "passthrough=1", "file_flags=0", "upperdir",
+        "upperdir=u",          "workdir=w",     "lowerdir=a:",  "lowerdir="})
     EXPECT_NE(refusal(text), "") << text;
   EXPECT_NE(refusal("nonsense=1").find("'nonsense=1' is not known"), std::string::npos);
   EXPECT_FALSE(parse_mount_options({}));
