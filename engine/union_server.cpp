@@ -67,9 +67,10 @@ Result<unionfs::Options> union_options(const Served& served, unionfs::Ledger& le
   return options;
 }
 
-// Of these ext4's alone is cleared by who sets others, and makes the file one without extents.
-uint32_t new_file_flags(const std::string& directory) {
-  auto fd = sys::open(directory.c_str(), O_RDONLY | O_DIRECTORY);
+// What is of interest of those that the uppers' files are made with: who sets flags and was not
+// told of ext4's makes a file one without extents.
+uint32_t new_file_flags(const Roots& roots) {
+  auto fd = sys::open((roots.root + "/containers").c_str(), O_RDONLY | O_DIRECTORY);
   if (!fd) return 0;
   return sys::file_flags(*fd).value_or(0) & FS_EXTENT_FL;
 }
@@ -99,7 +100,7 @@ Result<> serve(const Served& served, const Fd& channel, unionfs::Ledger& ledger)
   }
   unionfs::ImageOptions image{.store = store, .tree = tree, .ids = {}};
   image.ledger = &ledger;
-  image.file_flags = new_file_flags(store_directory(served.roots));
+  image.file_flags = new_file_flags(served.roots);
   // A host root's overlay is the host's.
   if (is_host_root()) {
     image.ids = host_ids(served.map);

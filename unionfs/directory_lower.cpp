@@ -262,9 +262,15 @@ Result<std::optional<std::string>> DirectoryLower::xattr(Ino ino, const std::str
 Result<uint32_t> DirectoryLower::flags(Ino ino) {
   if (type(ino) != S_IFREG && type(ino) != S_IFDIR) return 0U;
   Fd found = TRY(open_object(ino));
-  Fd fd = TRY(sys::reopen(found, O_RDONLY));
-  auto flags = sys::file_flags(fd);
+  auto fd = sys::reopen(found, O_RDONLY);
+  if (!fd) return protection_of(found);  // no right to read it is none to know more
+  auto flags = sys::file_flags(*fd);
   return flags || !has_no_flags(flags.error()) ? std::move(flags) : Result<uint32_t>(0U);
+}
+
+Result<uint32_t> DirectoryLower::protection(Ino ino) {
+  Fd found = TRY(open_object(ino));
+  return protection_of(found);
 }
 
 Result<SharedFd> DirectoryLower::file(Ino ino) {

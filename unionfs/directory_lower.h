@@ -40,6 +40,7 @@ class DirectoryLower : public Lower {
   Result<std::vector<std::string>> xattr_names(Ino ino) override;
   Result<std::optional<std::string>> xattr(Ino ino, const std::string& name) override;
   Result<uint32_t> flags(Ino ino) override;
+  Result<uint32_t> protection(Ino ino) override;
   Result<std::vector<store::TreeAlias>> aliases(Ino ino) override;
   bool knows_aliases(Ino ino) const override;
 

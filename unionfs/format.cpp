@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "unionfs/format.h"
 
+#include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/limits.h>
 
 #include <charconv>
@@ -100,6 +102,13 @@ std::string shown_xattr(std::string_view on_disk) {
   std::string name(on_disk);
   if (is_escaped(name)) name.erase(prefix_of(name), escape.size());
   return name;
+}
+
+Result<uint32_t> protection_of(const Fd& fd) {
+  auto status = TRY(sys::statx_at(fd, "", AT_EMPTY_PATH, 0));
+  bool immutable = (status.stx_attributes & STATX_ATTR_IMMUTABLE) != 0;
+  bool append_only = (status.stx_attributes & STATX_ATTR_APPEND) != 0;
+  return (immutable ? uint32_t{FS_IMMUTABLE_FL} : 0) | (append_only ? uint32_t{FS_APPEND_FL} : 0);
 }
 
 bool has_no_flags(const Error& error) {

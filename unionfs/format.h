@@ -77,6 +77,8 @@ bool is_unsupported_xattr(std::string_view name);
 std::string xattr_on_disk(std::string_view shown);
 std::string shown_xattr(std::string_view on_disk);  // of one that is not internal
 
+// FS_IMMUTABLE_FL and FS_APPEND_FL, if they are the object's own flags. `fd` may be O_PATH.
+Result<uint32_t> protection_of(const Fd& fd);
 // Of sys::file_flags and its like: the object's file system keeps none.
 bool has_no_flags(const Error& error);
 

@@ -57,8 +57,10 @@ class Lower {
   virtual Result<std::string> symlink_target(Ino ino) = 0;
   virtual Result<std::vector<std::string>> xattr_names(Ino ino) = 0;
   virtual Result<std::optional<std::string>> xattr(Ino ino, const std::string& name) = 0;
-  // FS_*_FL of linux/fs.h; 0: none, or its file system keeps none.
+  // FS_*_FL of linux/fs.h; 0: none, or its file system keeps none. Of those that protect it alone:
+  // it need not be opened.
   virtual Result<uint32_t> flags(Ino ino) = 0;
+  virtual Result<uint32_t> protection(Ino ino) = 0;
   // All names of a file whose st_nlink is above 1. May have to look for them, and block.
   virtual Result<std::vector<store::TreeAlias>> aliases(Ino ino) = 0;
   virtual bool knows_aliases(Ino ino) const = 0;  // they are all known

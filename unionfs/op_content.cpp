@@ -49,7 +49,15 @@ Result<Content> Union::content(Node& node, bool to_write) {
   if (to_write) TRY(copy_up(node));
   Content content;
   if (node.in_upper) {
-    content.file = TRY(data_fd(node));
+    auto file = data_fd(node);
+    // Immutable by its own flags: it can still be read.
+    content.to_read_only = !file && file.error().code == EPERM && !to_write;
+    if (content.to_read_only) {
+      auto found = TRY(object(node));
+      Fd fd = TRY(sys::reopen(*found, O_RDONLY));
+      file = std::make_shared<const Fd>(std::move(fd));
+    }
+    content.file = TRY(std::move(file));
   } else {
     content.file = TRY(lower_->file(node.lower));
     content.lower = node.lower;
@@ -67,7 +75,7 @@ Result<Content> Union::locate(uint64_t id, bool to_write) {
 Result<SharedFd> Union::opened(uint64_t id, Opening opening) {
   TRY(may_open(id, opening));
   auto found = TRY(locate(id, opening.to_write));
-  return found.lower == no_ino ? found.file : nullptr;
+  return found.lower == no_ino && !found.to_read_only ? found.file : nullptr;
 }
 
 void Union::note_unsynced(Node& node) {

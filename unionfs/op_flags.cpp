@@ -21,6 +21,16 @@ bool is_explicit(const std::optional<struct timespec>& time) {
   return time && time->tv_nsec != UTIME_NOW;
 }
 
+// To a time that somebody has chosen. One with `changed_at` may be what the kernel has kept, if it
+// comes alone, and is the present if both are one.
+bool sets_modification(const AttributeChange& change) {
+  if (!is_explicit(change.mtime)) return false;
+  if (!change.changed_at) return true;
+  bool present = change.mtime->tv_sec == change.changed_at->tv_sec &&
+                 change.mtime->tv_nsec == change.changed_at->tv_nsec;
+  return change.atime && !present;
+}
+
 uint32_t flags_of(const Node& node) {
   return (node.immutable ? uint32_t{FS_IMMUTABLE_FL} : 0) |
          (node.append_only ? uint32_t{FS_APPEND_FL} : 0);
@@ -49,10 +59,11 @@ Result<> Union::learn_flags(Node& node) {
     auto kept = sys::get_xattr(*fd, upper_.format().name(protection_mark).c_str());
     bool none = !kept && (kept.error().code == ENODATA || kept.error().code == EOPNOTSUPP);
     if (!kept && !none) return std::unexpected(std::move(kept).error());
-    immutable = kept && kept->contains('i');
-    append_only = kept && kept->contains('a');
+    uint32_t own = TRY(protection_of(*fd));  // which somebody else has given it
+    immutable = (own & FS_IMMUTABLE_FL) != 0 || (kept && kept->contains('i'));
+    append_only = (own & FS_APPEND_FL) != 0 || (kept && kept->contains('a'));
   } else if (can_have_flags(node)) {
-    uint32_t flags = TRY(lower_->flags(node.lower));
+    uint32_t flags = TRY(lower_->protection(node.lower));
     immutable = (flags & FS_IMMUTABLE_FL) != 0;
     append_only = (flags & FS_APPEND_FL) != 0;
   }
@@ -77,11 +88,10 @@ Result<> Union::may_remove(Node& directory, Node& node) {
   return may_change(node);
 }
 
-// Who has a file open may go on truncating it when it has become immutable. A modification time
-// with `changed_at` alone may be one that the kernel has kept, which comes when it comes.
+// Who has a file open may go on truncating it when it has become immutable.
 Result<> Union::may_set(Node& node, const AttributeChange& change) {
   TRY(learn_flags(node));
-  bool times = is_explicit(change.atime) || (is_explicit(change.mtime) && !change.changed_at);
+  bool times = is_explicit(change.atime) || sets_modification(change);
   if (change.mode || change.uid || change.gid || times) TRY(may_change(node));
   if (change.size && !change.is_open) TRY(may_change(node));
   if (change.size && node.append_only) return fail(EPERM, "file flags");
@@ -119,7 +129,8 @@ Result<> Union::protect(Node& node, bool immutable, bool append_only) {
     TRY(upper_.set_mark(*fd, protection_mark, text));
   } else {
     auto removed = sys::remove_xattr(*fd, upper_.format().name(protection_mark).c_str());
-    if (!removed && removed.error().code != ENODATA) return removed;
+    bool none = !removed && (removed.error().code == ENODATA || removed.error().code == EOPNOTSUPP);
+    if (!removed && !none) return removed;
   }
   node.immutable = immutable;
   node.append_only = append_only;
@@ -144,34 +155,55 @@ Result<> Union::copy_flags(Ino ino, const Fd& object) {
   return {};
 }
 
+// As lsattr is told. A file of the lower's has what a copy would have been made with: ext4's mark
+// of a file with extents, say, which is lost when somebody sets flags and was not told of it.
+Result<uint32_t> Union::shown_flags(Node& node) {
+  TRY(learn_flags(node));
+  if (node.in_upper) {
+    Fd fd = TRY(flagged_object(node));
+    auto own = sys::file_flags(fd);
+    if (!own && !has_no_flags(own.error())) return own;
+    return own.value_or(0) | flags_of(node);
+  }
+  uint32_t flags = TRY(lower_->flags(node.lower));
+  if (!upper_.present()) return flags;
+  Fd work = TRY(sys::reopen(*upper_.work(), O_RDONLY));
+  return (flags & ~uint32_t{FS_EXTENT_FL}) | (sys::file_flags(work).value_or(0) & FS_EXTENT_FL);
+}
+
 Result<uint32_t> Union::file_flags(uint64_t id) {
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
   if (!can_have_flags(*node)) return fail(ENOTTY, "file flags");
-  if (!node->in_upper) return lower_->flags(node->lower);
-  TRY(learn_flags(*node));
-  Fd fd = TRY(flagged_object(*node));
-  auto own = sys::file_flags(fd);
-  if (!own && !has_no_flags(own.error())) return own;
-  return own.value_or(0) | flags_of(*node);
+  return shown_flags(*node);
 }
 
 Result<> Union::set_file_flags(uint64_t id, uint32_t flags) {
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
   if (!can_have_flags(*node)) return fail(ENOTTY, "file flags");
-  bool from_lower = !node->in_upper;
-  uint32_t told = from_lower ? TRY(lower_->flags(node->lower)) : 0;
+  bool copies = !node->in_upper;
+  uint32_t told = TRY(shown_flags(*node));
   TRY(copy_up(*node));
-  TRY(protect(*node, (flags & FS_IMMUTABLE_FL) != 0, (flags & FS_APPEND_FL) != 0));
   doubt_mode(id);  // and its st_ctime
   Fd fd = TRY(flagged_object(*node));
   auto own = sys::file_flags(fd);
-  if (!own && has_no_flags(own.error()) && (flags & ~protecting) == 0) return {};
+  // With these nothing of it can be changed, nor the mark be set.
+  if (own && (*own & protecting) != 0) {
+    TRY(sys::set_file_flags(fd, *own & ~protecting));
+    node->flags_known = false;
+  }
+  TRY(protect(*node, (flags & FS_IMMUTABLE_FL) != 0, (flags & FS_APPEND_FL) != 0));
+  uint32_t changed = (flags ^ told) & ~protecting;
+  if (!own && has_no_flags(own.error()) && changed == 0) return {};
   if (!own) return std::unexpected(std::move(own).error());
-  // A copy has flags that its caller was not told of (ext4's extents): what he changes counts.
-  uint32_t wanted = (from_lower ? *own ^ (flags ^ told) : flags) & ~protecting;
-  return *own == wanted ? Result<>() : sys::set_file_flags(fd, wanted);
+  uint32_t untold = *own & ~(told | changed);  // that a copy has got from its directory
+  uint32_t wanted = (flags | untold) & ~protecting;
+  if (wanted == (*own & ~protecting)) return {};
+  auto set = sys::set_file_flags(fd, wanted);
+  if (set || !copies) return set;
+  // The upper's file system may have no such flag as was the original's: what is asked for counts.
+  return sys::set_file_flags(fd, ((*own & ~changed) | (flags & changed)) & ~protecting);
 }
 
 Result<struct fsxattr> Union::extended_flags(uint64_t id) {
@@ -179,16 +211,16 @@ Result<struct fsxattr> Union::extended_flags(uint64_t id) {
   Node* node = TRY(find(id));
   if (!can_have_flags(*node)) return fail(ENOTTY, "file flags");
   struct fsxattr flags{};
-  if (!node->in_upper) {
-    flags.fsx_xflags = extended(TRY(lower_->flags(node->lower)));
-    return flags;
+  if (node->in_upper) {
+    TRY(learn_flags(*node));
+    Fd fd = TRY(flagged_object(*node));
+    auto own = sys::extended_flags(fd);
+    if (!own && !has_no_flags(own.error())) return own;
+    if (own) flags = *own;
+    flags.fsx_xflags |= extended(flags_of(*node));
+  } else {
+    flags.fsx_xflags = extended(TRY(shown_flags(*node)));
   }
-  TRY(learn_flags(*node));
-  Fd fd = TRY(flagged_object(*node));
-  auto own = sys::extended_flags(fd);
-  if (!own && !has_no_flags(own.error())) return own;
-  if (own) flags = *own;
-  flags.fsx_xflags |= extended(flags_of(*node));
   return flags;
 }
 
@@ -196,15 +228,31 @@ Result<> Union::set_extended_flags(uint64_t id, struct fsxattr flags) {
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
   if (!can_have_flags(*node)) return fail(ENOTTY, "file flags");
+  bool copies = !node->in_upper;
+  uint32_t told = extended(TRY(shown_flags(*node)));
   TRY(copy_up(*node));
+  doubt_mode(id);
+  Fd fd = TRY(flagged_object(*node));
+  auto own = sys::extended_flags(fd);
+  if (own && (own->fsx_xflags & protecting_extended) != 0) {
+    own->fsx_xflags &= ~protecting_extended;
+    TRY(sys::set_extended_flags(fd, *own));
+    node->flags_known = false;
+  }
   TRY(protect(*node, (flags.fsx_xflags & FS_XFLAG_IMMUTABLE) != 0,
               (flags.fsx_xflags & FS_XFLAG_APPEND) != 0));
-  doubt_mode(id);
+  uint32_t changed = (flags.fsx_xflags ^ told) & ~protecting_extended;
+  bool numbers = flags.fsx_projid != 0 || flags.fsx_extsize != 0 || flags.fsx_cowextsize != 0;
+  if (!own && has_no_flags(own.error()) && changed == 0 && !numbers) return {};
+  if (!own) return std::unexpected(std::move(own).error());
+  if (copies) {  // of the numbers its caller was told 0
+    flags.fsx_xflags |= own->fsx_xflags & ~(told | changed);
+    if (flags.fsx_projid == 0) flags.fsx_projid = own->fsx_projid;
+    if (flags.fsx_extsize == 0) flags.fsx_extsize = own->fsx_extsize;
+    if (flags.fsx_cowextsize == 0) flags.fsx_cowextsize = own->fsx_cowextsize;
+  }
   flags.fsx_xflags &= ~protecting_extended;
-  Fd fd = TRY(flagged_object(*node));
-  auto set = sys::set_extended_flags(fd, flags);
-  bool wanted = flags.fsx_xflags != 0 || flags.fsx_projid != 0 || flags.fsx_extsize != 0;
-  return !set && has_no_flags(set.error()) && !wanted ? Result<>() : std::move(set);
+  return sys::set_extended_flags(fd, flags);
 }
 
 }  // namespace lyr::unionfs

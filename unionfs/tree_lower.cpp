@@ -78,6 +78,7 @@ class TreeLower : public Lower {
     return std::nullopt;
   }
   Result<uint32_t> flags(Ino) override { return 0U; }
+  Result<uint32_t> protection(Ino) override { return 0U; }
   Result<std::vector<store::TreeAlias>> aliases(Ino ino) override {
     std::vector<store::TreeAlias> aliases;
     for (uint32_t i = 0; i < tree_.alias_count(ino); ++i) aliases.push_back(tree_.alias(ino, i));

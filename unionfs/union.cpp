@@ -216,7 +216,8 @@ Result<NodeTable::Inode> Union::describe_upper(Node& directory, std::string_view
   NodeTable::Inode fresh;
   fresh.in_upper = true;
   fresh.no_xattrs = !marks->others || S_ISLNK(status.st_mode);
-  fresh.no_flags = !marks->protection;
+  if (file_flags_) fresh.no_flags = !marks->protection && TRY(protection_of(object))
+  == 0;
   fresh.type = status.st_mode & S_IFMT;
   fresh.upper_ino = status.st_ino;
   fresh.ino = lower_->upper_number(status.st_dev, status.st_ino);

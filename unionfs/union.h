@@ -70,6 +70,7 @@ struct AttributeChange {
 struct Content {
   SharedFd file;
   Ino lower = no_ino;
+  bool to_read_only = false;  // the file is open for no more
 };
 
 class Union {
@@ -313,6 +314,7 @@ class Union {
   Result<> may_add(Node& directory);
   Result<> may_remove(Node& directory, Node& node);
   Result<> may_allocate(uint64_t id, int mode);
+  Result<uint32_t> shown_flags(Node& node);
   Result<Fd> flagged_object(Node& node);
   Result<> protect(Node& node, bool immutable, bool append_only);
   Result<> copy_flags(Ino ino, const Fd& object);

@@ -13,6 +13,7 @@
 
 #include "tests/unionfs/snapshot.h"
 #include "tests/unionfs/union_mount.h"
+#include "unionfs/format.h"
 
 namespace lyr::unionfs {
 namespace {

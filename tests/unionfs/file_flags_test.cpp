@@ -16,6 +16,7 @@
 #include <array>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <optional>
 
@@ -115,6 +116,8 @@ const Actions on_both{
     {"chown", [](const Object& it) { return done(chown(it.path.c_str(), 1, 1)); }},
     {"set times", [](const Object& it) { return set_times(it.path, 5, 5); }},
     {"set the access time", [](const Object& it) { return set_times(it.path, 5, UTIME_OMIT); }},
+    {"set the modification time",
+     [](const Object& it) { return set_times(it.path, UTIME_NOW, 5); }},
     {"touch", [](const Object& it) { return set_times(it.path, UTIME_NOW, UTIME_NOW); }},
     {"setxattr",
      [](const Object& it) { return done(setxattr(it.path.c_str(), "user.new", "1", 1, 0)); }},
@@ -273,7 +276,8 @@ class FileFlags : public testing::TestWithParam<Way> {
 class FileFlagsOfALayer : public FileFlags {};  // an image has none
 // Where the kernel keeps the times of files itself it does not know of this change.
 class FileFlagsAndTimes : public FileFlags {};
-class FileFlagsSurvive : public FileFlags {};  // where servers can be killed
+class FileFlagsOfTheUpper : public FileFlags {};  // which overlayfs itself cannot change
+class FileFlagsSurvive : public FileFlags {};     // where servers can be killed
 
 TEST_P(FileFlags, RefuseWhatOverlayfsRefuses) {
   plant(base_ + "/plain");
@@ -427,6 +431,61 @@ TEST_P(FileFlagsOfALayer, AreCopiedUp) {
   for (const char* name : {"/f", "/d"}) EXPECT_EQ(set_flags(layer + name, protecting, 0), 0);
 }
 
+// Whatever flags a layer's file has, and whatever is changed of them first.
+TEST_P(FileFlagsOfALayer, AreChangedAsOnOverlayfs) {
+  constexpr unsigned all[] = {FS_NODUMP_FL, FS_NOATIME_FL, FS_SYNC_FL};
+  std::map<std::string, std::pair<unsigned, unsigned>> changes;  // of a file: which, and to what
+  for (unsigned before = 0; before < 8; ++before) {
+    for (unsigned flag : all) {
+      for (bool on : {false, true}) {
+        std::string name =
+            "/" + std::to_string(before) + "." + std::to_string(flag) + (on ? "+" : "-");
+        changes[name] = {flag, on ? flag : 0};
+        write_file(base_ + "/plain" + name, "a layer's file");
+        unsigned flags = 0;
+        for (unsigned i = 0; i < 3; ++i) flags |= (before >> i & 1) != 0 ? all[i] : 0;
+        ASSERT_EQ(set_flags(base_ + "/plain" + name, 0, flags), 0);
+      }
+    }
+  }
+  UnionMount::Settings over = settings();
+  over.layers = {base_ + "/plain"};
+  mounted_.emplace(base_ + "/scratch", base_ + "/plain", std::move(over));
+  mount_overlay(base_ + "/overlay");
+  for (const auto& [name, change] : changes) {
+    int64_t shown = flags_of(merged_ + name);
+    EXPECT_EQ(flags_of(mounted_->path() + name), shown) << name;
+    EXPECT_EQ(set_flags(mounted_->path() + name, change.first, change.second), 0) << name;
+    EXPECT_EQ(set_flags(merged_ + name, change.first, change.second), 0) << name;
+    shown = flags_of(merged_ + name);
+    EXPECT_EQ(shown & change.first, change.second);
+    EXPECT_EQ(flags_of(mounted_->path() + name), shown) << name;
+  }
+  EXPECT_EQ(umount(merged_.c_str()), 0);
+}
+
+// As overlayfs has written them before Linux 5.15, or root by hand.
+TEST_P(FileFlagsOfTheUpper, MayBeTheObjectsOwn) {
+  mount();
+  write_file(at("/f"), "the upper's");
+  mounted_->unmount();
+  ASSERT_EQ(set_flags(mounted_->upper() + "/f", 0, FS_IMMUTABLE_FL), 0);
+  mounted_->mount();
+  EXPECT_EQ(flags_of(at("/f")) & protecting, FS_IMMUTABLE_FL);
+  EXPECT_EQ(can_open(at("/f"), O_WRONLY), EPERM);
+  EXPECT_EQ(unlink(at("/f").c_str()), -1);
+  EXPECT_EQ(read_whole(at("/f")), "the upper's");
+  EXPECT_EQ(set_flags(at("/f"), 0, FS_NODUMP_FL), 0);
+  EXPECT_EQ(unlink(at("/f").c_str()), -1);
+  EXPECT_EQ(set_flags(at("/f"), FS_IMMUTABLE_FL, FS_APPEND_FL), 0);
+  EXPECT_EQ(can_open(at("/f"), O_WRONLY), EPERM);
+  std::ofstream(at("/f"), std::ios::app) << " file";
+  EXPECT_EQ(read_whole(at("/f")), "the upper's file");
+  EXPECT_EQ(flags_of(mounted_->upper() + "/f") & protecting, 0);
+  EXPECT_EQ(set_flags(at("/f"), protecting, 0), 0);
+  EXPECT_EQ(unlink(at("/f").c_str()), 0);
+}
+
 std::string name_of_way(const testing::TestParamInfo<Way>& info) {
   static const std::array names{"Passthrough", "PassthroughOverDirectories", "Fuse",
                                 "FuseOverDirectories", "Hybrid"};
@@ -441,6 +500,10 @@ INSTANTIATE_TEST_SUITE_P(Ways, FileFlags,
 INSTANTIATE_TEST_SUITE_P(Ways, FileFlagsOfALayer,
                          testing::Values(Way::passthrough_over_directories,
                                          Way::fuse_over_directories),
+                         name_of_way);
+INSTANTIATE_TEST_SUITE_P(Ways, FileFlagsOfTheUpper,
+                         testing::Values(Way::passthrough, Way::passthrough_over_directories,
+                                         Way::fuse, Way::fuse_over_directories),
                          name_of_way);
 INSTANTIATE_TEST_SUITE_P(Ways, FileFlagsAndTimes,
                          testing::Values(Way::passthrough, Way::passthrough_over_directories,
