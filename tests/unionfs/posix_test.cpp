@@ -311,15 +311,20 @@ TEST_P(UnionPosix, ADirectoryLivesAsLongAsItIsOpen) {
       int directory = open((root + name).c_str(), O_RDONLY | O_DIRECTORY);
       said += told(rmdir((root + name).c_str()));
       struct stat status{};
-      said += told(fstat(directory, &status)) + " links " + std::to_string(status.st_nlink);
+      said += told(fstat(directory, &status));
+      said += " links " + std::to_string(status.st_nlink);
       struct timespec times[2] = {{1000, 1}, {2000, 2}};
-      said += told(fchmod(directory, 0711)) + told(fchown(directory, 1, 2)) +
-              told(futimens(directory, times)) + told(fsetxattr(directory, "user.a", "b", 1, 0));
-      said += told(fstat(directory, &status)) + " mode " + std::to_string(status.st_mode) +
-              " links " + std::to_string(status.st_nlink) + " owner " +
-              std::to_string(status.st_uid) + " time " + std::to_string(status.st_mtim.tv_sec);
+      said += told(fchmod(directory, 0711));
+      said += told(fchown(directory, 1, 2));
+      said += told(futimens(directory, times));
+      said += told(fsetxattr(directory, "user.a", "b", 1, 0));
+      said += told(fstat(directory, &status));
+      said += " mode " + std::to_string(status.st_mode) + " links " +
+              std::to_string(status.st_nlink) + " owner " + std::to_string(status.st_uid) +
+              " time " + std::to_string(status.st_mtim.tv_sec);
       char value[8] = {};
-      said += told(fgetxattr(directory, "user.a", value, sizeof value)) + value;
+      said += told(fgetxattr(directory, "user.a", value, sizeof value));
+      said += value;
       said += told(openat(directory, "new", O_CREAT | O_WRONLY, 0644)) + "\n";
       close(directory);
     }

@@ -66,10 +66,14 @@ TEST_P(Semantics, ManyOpenFilesOutliveTheirNames) {
     }
     for (int file : files) {
       char text[8] = {};
-      said += told(pwrite(file, "new", 3, 3)) + told(pread(file, text, sizeof text, 0));
-      said += std::string(text, 6) + told(ftruncate(file, 2)) + told(fchmod(file, 0600));
+      said += told(pwrite(file, "new", 3, 3));
+      said += told(pread(file, text, sizeof text, 0));
+      said += std::string(text, 6);
+      said += told(ftruncate(file, 2));
+      said += told(fchmod(file, 0600));
       struct stat status{};
-      said += told(fstat(file, &status)) + " links " + std::to_string(status.st_nlink);
+      said += told(fstat(file, &status));
+      said += " links " + std::to_string(status.st_nlink);
       said += " size " + std::to_string(status.st_size) + "\n";
       close(file);
     }
@@ -300,7 +304,8 @@ TEST_P(Semantics, Fallocate) {
       said += told(fallocate(file, FALLOC_FL_KEEP_SIZE, 1 << 20, 100));
       said += told(fallocate(file, 0, 10 << 20, 100));
       struct stat status{};
-      said += told(fstat(file, &status)) + " size " + std::to_string(status.st_size) + "\n";
+      said += told(fstat(file, &status));
+      said += " size " + std::to_string(status.st_size) + "\n";
       close(file);
     }
     return said;
@@ -347,7 +352,8 @@ TEST_P(UnionSemantics, HardLinksSurviveTheMoveOfTheirDirectory) {
     fs::rename(root + "/d", root + "/inner/d");
     std::ofstream(root + "/third", std::ios::app) << " changed by its third name";
     struct stat status{};
-    return told(stat((root + "/third").c_str(), &status)) + std::to_string(status.st_nlink);
+    std::string said = told(stat((root + "/third").c_str(), &status));
+    return said + std::to_string(status.st_nlink);
   });
 }
 
@@ -433,7 +439,8 @@ TEST_P(Semantics, OpenFilesOutliveTheirNamesOneByOne) {
     }
     for (int file : files) {
       char text[32] = {};
-      said += told(pread(file, text, sizeof text, 0)) + text;
+      said += told(pread(file, text, sizeof text, 0));
+      said += text;
       close(file);
     }
     return said;

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -247,6 +248,8 @@ void UnionMount::mount() {
   must(sys::mount("lyr", target.c_str(), "fuse", flags, options.c_str()), "mount");
   auto child = must(sys::clone_process(), "fork");
   if (child.pid == 0) {
+    // A program of tests that aborts leaves none behind, for whom who reads its output would wait.
+    static_cast<void>(sys::prctl(PR_SET_PDEATHSIG, SIGKILL));
     auto serve_now = [&](Ledger& ledger) { return serve_below(device, &ledger); };
     auto served = settings_.survives ? keep_serving(serve_now, *settings_.survives)
                                      : serve_below(device, nullptr);
