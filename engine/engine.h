@@ -232,7 +232,8 @@ class Engine {
   Result<PruneReport> prune(const PruneOptions& options);
   // Things a person should know about this host: how ids are mapped, cgroups, /dev/fuse, each "key:
   // value".
-  Result<std::vector<std::pair<std::string, std::string>>> host_facts();
+  Result<std::vector<std::pair<std::string, std::string>>> host_facts(
+      UnionMode asked = UnionMode::automatic);
 
   struct State;
 

@@ -69,6 +69,19 @@ void drop_mountpoints(const ContainerInfo& info, std::vector<unionfs::Change>& c
   }
 }
 
+// Which of them a container may ask for.
+std::string describe_others(const Engine::State& engine, UnionMode but, const sandbox::IdMap& map) {
+  std::string text;
+  for (UnionMode mode :
+       {UnionMode::hybrid, UnionMode::fuse, UnionMode::passthrough, UnionMode::io_uring}) {
+    if (mode == but) continue;
+    std::string why = obstacle(engine, mode, map);
+    text += (text.empty() ? "" : "; ") + std::string(union_mode_name(mode));
+    if (!why.empty()) text += " (not: " + why + ")";
+  }
+  return text;
+}
+
 }  // namespace
 
 Result<> Engine::logs(std::string_view name_or_id, const LogOptions& options,
@@ -118,7 +131,7 @@ Result<std::vector<unionfs::Change>> Engine::diff(std::string_view name_or_id) {
   return changes;
 }
 
-Result<std::vector<std::pair<std::string, std::string>>> Engine::host_facts() {
+Result<std::vector<std::pair<std::string, std::string>>> Engine::host_facts(UnionMode asked) {
   std::vector<std::pair<std::string, std::string>> facts;
   auto map = TRY(choose_map());
   struct utsname kernel{};
@@ -130,8 +143,13 @@ Result<std::vector<std::pair<std::string, std::string>>> Engine::host_facts() {
   facts.emplace_back("FUSE", describe_fuse());
   facts.emplace_back("Store reads", describe_reads());
   auto chosen = choose_union(*state_, map.map);
+  if (asked != UnionMode::automatic) {
+    std::string why = obstacle(*state_, asked, map.map);
+    chosen = {asked, why.empty() ? "it is asked for" : "asked for, but it cannot be had: " + why};
+  }
   facts.emplace_back("Union mode",
                      std::string(union_mode_name(chosen.mode)) + " (" + chosen.why + ")");
+  facts.emplace_back("Other union modes", describe_others(*state_, chosen.mode, map.map));
   facts.emplace_back("Root", state_->roots.root);
   facts.emplace_back("Run root", state_->roots.run_root);
   return facts;

@@ -32,14 +32,13 @@ std::string refused_why(const Engine::State& engine) {
 }
 
 // Why overlayfs is out of the question; empty: it is not.
-std::string obstacle(const sandbox::IdMap& map) {
+std::string overlayfs_obstacle(const sandbox::IdMap& map) {
   if (map.single) return "with one id only, owners have to be kept as attributes";
   if (::geteuid() == 0 && !is_host_root())
     return "as root of a container, overlayfs's marks cannot be written";
   return {};
 }
 
-// Why FUSE passthrough is; empty: it is not.
 std::string passthrough_obstacle() {
   if (!is_host_root()) return "it takes root of the host (CAP_SYS_ADMIN)";
   auto has = unionfs::kernel_has_passthrough();
@@ -62,39 +61,43 @@ bool is_host_root() {
          host == 0 && count == UINT32_MAX;
 }
 
-ChosenUnion choose_union(const Engine::State& engine, const sandbox::IdMap& map) {
-  std::string why = obstacle(map);
-  if (!why.empty()) return {UnionMode::fuse, std::move(why)};
+std::string obstacle(const Engine::State& engine, UnionMode mode, const sandbox::IdMap& map) {
+  if (mode == UnionMode::passthrough) return passthrough_obstacle();
+  if (mode == UnionMode::io_uring) {
+    auto may = unionfs::may_use_ring();
+    return may ? std::string() : describe(may.error());
+  }
+  if (mode == UnionMode::fuse) return {};
+  std::string why = overlayfs_obstacle(map);
+  if (!why.empty()) return why;
   why = refused_why(engine);
-  if (!why.empty()) return {UnionMode::fuse, "overlayfs was refused: " + why};
-  return {UnionMode::hybrid, "overlayfs can be mounted"};
+  return why.empty() ? why : "overlayfs was refused: " + why;
+}
+
+ChosenUnion choose_union(const Engine::State& engine, const sandbox::IdMap& map) {
+  std::string why = obstacle(engine, UnionMode::hybrid, map);
+  if (!why.empty()) return {UnionMode::fuse, std::move(why)};
+  return {UnionMode::hybrid, "nothing is known that speaks against overlayfs; each start tries it"};
 }
 
 Result<ChosenUnion> choose_union(const Engine::State& engine, const ContainerDirectory& directory,
                                  UnionMode asked, const sandbox::IdMap& map) {
-  if (asked == UnionMode::io_uring) {
-    auto may = unionfs::may_use_ring();
-    if (!may)
-      return fail_saying(ENOTSUP, "--union io_uring cannot be had: " + describe(may.error()));
-    return ChosenUnion{UnionMode::io_uring, "it was asked for"};
+  bool automatic = asked == UnionMode::automatic;
+  std::string why;
+  if (automatic || asked == UnionMode::hybrid) {
+    why = overlayfs_obstacle(map);
+    auto used = sys::read_file_at(directory.persistent, union_file, mode_note_bytes_max);
+    // Marks of ours that a user's overlayfs does not follow may be there.
+    if (why.empty() && ::geteuid() != 0 && used && *used != union_mode_name(UnionMode::hybrid))
+      why = "it has run without overlayfs, which may not understand what was renamed then";
+  } else {
+    why = obstacle(engine, asked, map);
   }
-  if (asked == UnionMode::fuse) return ChosenUnion{UnionMode::fuse, "it was asked for"};
-  if (asked == UnionMode::passthrough) {
-    std::string why = passthrough_obstacle();
-    if (!why.empty()) return fail_saying(ENOTSUP, "--union passthrough cannot be had: " + why);
-    return ChosenUnion{UnionMode::passthrough, "it was asked for"};
-  }
-  std::string why = obstacle(map);
-  auto used = sys::read_file_at(directory.persistent, union_file, mode_note_bytes_max);
-  // Marks of ours that a user's overlayfs does not follow may be there.
-  if (why.empty() && ::geteuid() != 0 && used && *used != union_mode_name(UnionMode::hybrid))
-    why = "it has run without overlayfs, which may not understand what was renamed then";
-  if (asked == UnionMode::hybrid) {
-    if (!why.empty()) return fail_saying(ENOTSUP, "--union hybrid cannot be had: " + why);
-    return ChosenUnion{UnionMode::hybrid, "it was asked for"};
-  }
-  if (!why.empty()) return ChosenUnion{UnionMode::fuse, std::move(why)};
-  return choose_union(engine, map);
+  if (automatic && why.empty()) return choose_union(engine, map);
+  if (automatic) return ChosenUnion{UnionMode::fuse, std::move(why)};
+  if (why.empty()) return ChosenUnion{asked, "it was asked for"};
+  std::string name(union_mode_name(asked));
+  return fail_saying(ENOTSUP, "--union " + name + " cannot be had: " + why);
 }
 
 void note_overlay_refused(const Engine::State& engine, const std::string& why) {

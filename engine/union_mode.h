@@ -18,6 +18,9 @@ struct ChosenUnion {
 
 // What a new container gets here if nobody says otherwise.
 ChosenUnion choose_union(const Engine::State& engine, const sandbox::IdMap& map);
+// Why one that asks for that mode cannot have it; empty: it can, as far as is known before it is
+// tried. Never automatic.
+std::string obstacle(const Engine::State& engine, UnionMode mode, const sandbox::IdMap& map);
 // What this one gets. ENOTSUP: the mode that it asks for cannot be had.
 Result<ChosenUnion> choose_union(const Engine::State& engine, const ContainerDirectory& directory,
                                  UnionMode asked, const sandbox::IdMap& map);

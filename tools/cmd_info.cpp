@@ -3,16 +3,22 @@
 #include <cstdio>
 
 #include "tools/command.h"
+#include "tools/create_flags.h"
 
 namespace lyr::tools {
 namespace {
 
 class InfoAction : public Action {
  public:
-  void define(CLI::App&) override {}
+  void define(CLI::App& app) override {
+    app.add_option("--union", union_mode_, "What a container that asks for this mode would get")
+        ->envname("LYR_UNION")
+        ->type_name("MODE");
+  }
   Result<int> run(Context& context) override {
     auto* engine = TRY(context.engine());
-    auto facts = TRY(engine->host_facts());
+    auto asked = TRY(parse_union_mode(union_mode_));
+    auto facts = TRY(engine->host_facts(asked));
     auto containers = TRY(engine->containers());
     auto* store = TRY(engine->store());
     auto images = TRY(store->images());
@@ -24,6 +30,9 @@ class InfoAction : public Action {
     for (const auto& [name, value] : facts) std::printf("%s: %s\n", name.c_str(), value.c_str());
     return 0;
   }
+
+ private:
+  std::string union_mode_ = "auto";
 };
 
 }  // namespace

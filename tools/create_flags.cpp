@@ -224,6 +224,12 @@ void CreateFlags::define(CLI::App& app) {
   app.add_option("--cidfile", cid_file, "Write its id to a new file")->type_name("FILE");
 }
 
+Result<engine::UnionMode> parse_union_mode(const std::string& name) {
+  auto mode = engine::union_mode_of(name);
+  if (mode) return *mode;
+  return fail_saying(EINVAL, "--union is fuse, passthrough, io_uring, hybrid or auto, not " + name);
+}
+
 Result<engine::CreateOptions> CreateFlags::options(const std::vector<std::string>& rest) const {
   engine::CreateOptions options;
   options.name = name;
@@ -256,12 +262,7 @@ Result<engine::CreateOptions> CreateFlags::options(const std::vector<std::string
         ENOTSUP,
         "networks other than none and host are not built yet (--network host has the host's)");
   }
-  auto mode = engine::union_mode_of(union_mode);
-  if (!mode) {
-    return fail_saying(EINVAL,
-                       "--union is fuse, passthrough, io_uring, hybrid or auto, not " + union_mode);
-  }
-  options.union_mode = *mode;
+  options.union_mode = TRY(parse_union_mode(union_mode));
   options.cap_add = cap_add;
   options.cap_drop = cap_drop;
   options.resources = TRY(parse_resources(*this));

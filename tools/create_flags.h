@@ -22,6 +22,9 @@ struct CreateFlags {
   Result<engine::CreateOptions> options(const std::vector<std::string>& rest) const;
 };
 
+// EINVAL: there is no such mode.
+Result<engine::UnionMode> parse_union_mode(const std::string& name);
+
 // EINVAL: one of "NAME=value" or "NAME" has no name. `what` they are.
 Result<> check_names(const std::vector<std::string>& assignments, const char* what);
 

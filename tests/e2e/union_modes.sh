@@ -6,6 +6,17 @@ mode=hybrid
 [ "$LYR_MODE" != single ] || mode=fuse
 has "$(lyr info)" "Union mode: $mode ("
 has "$(lyr info)" "Store reads: "
+has "$(LYR_UNION=fuse lyr info)" "Union mode: fuse (it is asked for)"
+if [ "$mode" = fuse ]; then
+  has "$(lyr info)" "hybrid (not: with one id only"
+  has "$(lyr info --union hybrid)" "Union mode: hybrid (asked for, but it cannot be had: with"
+elif [ "$LYR_MODE" = root ]; then
+  matches "$(lyr info)" "Other union modes: fuse; passthrough; io_uring"
+else
+  has "$(lyr info)" "Other union modes: fuse; passthrough (not: it takes root of the host"
+fi
+code 1 lyr info --union overlay2
+has "$err" "not overlay2"
 show="sed -n 's|.* / / .* - \([a-z]*\) lyr .*|\1|p' /proc/self/mountinfo"
 root_type() { lyr run --rm "$@" busybox sh -c "$show"; }
 declare -A type=([fuse]=fuse [hybrid]=overlay)
