@@ -187,7 +187,7 @@ std::string place_of(const std::string& action, unsigned flags) {
 constexpr unsigned flags_tried[] = {0, FS_IMMUTABLE_FL, FS_APPEND_FL, protecting};
 
 // Each action has a file, or a directory with one, and a file beside it.
-void plant(const std::string& root) {
+void plant_objects(const std::string& root) {
   for (unsigned flags : flags_tried) {
     for (const Actions* actions : {&on_files, &on_both, &on_directories}) {
       for (const auto& [action, _] : *actions) {
@@ -280,7 +280,7 @@ class FileFlagsOfTheUpper : public FileFlags {};  // which overlayfs itself cann
 class FileFlagsSurvive : public FileFlags {};     // where servers can be killed
 
 TEST_P(FileFlags, RefuseWhatOverlayfsRefuses) {
-  plant(base_ + "/plain");
+  plant_objects(base_ + "/plain");
   mount();
   auto ours = outcomes(mounted_->path());
   mount_overlay(base_ + "/overlay");

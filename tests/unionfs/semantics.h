@@ -25,7 +25,8 @@ inline std::string told(long result) {
 // Over a tree, over plain directories, and with overlayfs over a tree.
 class Semantics : public testing::TestWithParam<Below> {
  protected:
-  Semantics()
+  // `add` puts more into the plain directory, before it is the image.
+  explicit Semantics(const std::function<void(const std::string& plain)>& add = {})
       : base_(std::filesystem::temp_directory_path() /
               ("lyr-semantics." + std::to_string(getpid()))),
         plain_(base_ + "/plain") {
@@ -41,6 +42,7 @@ class Semantics : public testing::TestWithParam<Below> {
     write_file(plain_ + "/d/name", "one file");
     std::filesystem::create_hard_link(plain_ + "/d/name", plain_ + "/d/inner/second");
     std::filesystem::create_hard_link(plain_ + "/d/name", plain_ + "/third");
+    if (add) add(plain_);
     if (can_be_had(GetParam()))
       mounted_.emplace(base_ + "/scratch", plain_, settings_for(GetParam()));
   }

@@ -97,13 +97,12 @@ class Mirror {
     auto [first, fresh] = seen_.try_emplace(status.st_ino, relative);
     if (!fresh) {
       must(tree.add_hard_link(relative, first->second), "hard link");
+    } else if (S_ISREG(status.st_mode) && status.st_size >= vast_bytes_min) {
+      must(tree.add_file(relative, attr, data_of(path, static_cast<uint64_t>(status.st_size))),
+           "file");
     } else if (S_ISREG(status.st_mode)) {
       std::string text = read_whole(path);
-      hasher_.update(std::as_bytes(std::span(text)));
-      must(layer_.begin_file(text.size()), "file");
-      must(layer_.file_bytes(std::as_bytes(std::span(text))), "file");
-      auto content = must(layer_.end_file(), "file");
-      must(tree.add_file(relative, attr, std::move(content)), "file");
+      must(tree.add_file(relative, attr, put(std::as_bytes(std::span(text)))), "file");
     } else if (S_ISLNK(status.st_mode)) {
       must(tree.add_symlink(relative, attr, fs::read_symlink(path).string()), "symlink");
     } else {
@@ -116,6 +115,33 @@ class Mirror {
   Digest diff_id() { return hasher_.finish(); }
 
  private:
+  // A file from this size on is mostly holes: nobody has the time to read them.
+  static constexpr off_t vast_bytes_min = 1 << 30;
+
+  store::FileContent put(std::span<const std::byte> bytes) {
+    hasher_.update(bytes);
+    must(layer_.begin_file(bytes.size()), "file");
+    must(layer_.file_bytes(bytes), "file");
+    return must(layer_.end_file(), "file");
+  }
+
+  store::FileContent data_of(const std::string& path, uint64_t size) {
+    store::FileContent content{.size = size, .extents = {}};
+    Fd file = must(sys::open(path.c_str(), O_RDONLY), path.c_str());
+    for (uint64_t end = 0; end < size;) {
+      auto data = sys::seek(file, end, SEEK_DATA);
+      if (!data) break;
+      end = must(sys::seek(file, *data, SEEK_HOLE), "end of data");
+      std::vector<std::byte> bytes(end - *data);
+      must(sys::pread_exactly(file, bytes, *data), "data");
+      for (auto extent : put(bytes).extents) {
+        extent.file_offset += *data;
+        content.extents.push_back(extent);
+      }
+    }
+    return content;
+  }
+
   store::LayerImport& layer_;
   Sha256 hasher_;  // the "tar" is just the files' content, one after the other
   std::map<ino_t, std::string> seen_;
