@@ -95,7 +95,8 @@ class Ledger {
     std::atomic<uint32_t> generation;  // with the row, the node's id: of any other the rest is old
     std::atomic<uint32_t> files;       // that are open
     std::atomic<int32_t> backing;      // the kernel's number of what backs them; 0: the server does
-    std::atomic<uint32_t> mapped;      // not 0: the kernel may have, and have written to it so
+    std::atomic<uint16_t> mapped;      // not 0: the kernel may have, and have written to it so
+    std::atomic<uint16_t> executed;    // of the files, those that are
   };
   Open* open_of(Row row);  // null: there is no room for it, or no such row
 

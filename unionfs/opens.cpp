@@ -61,6 +61,11 @@ void store(std::atomic<T>& to, T value) {
   to.store(value, std::memory_order_release);
 }
 
+constexpr uint16_t executed_max = UINT16_MAX;  // more than can be counted
+void add(std::atomic<uint16_t>& to, int change) {
+  store(to, static_cast<uint16_t>(to.load() + change));
+}
+
 }  // namespace
 
 Result<bool> is_stacked(const Fd& directory) {
@@ -97,10 +102,11 @@ Ledger::Open* Opens::find(uint64_t node) {
 void Opens::clear(Ledger::Open& known) {
   give_back(known);
   store(known.files, uint32_t{0});
-  store(known.mapped, uint32_t{0});
+  store(known.mapped, uint16_t{0});
+  store(known.executed, uint16_t{0});
 }
 
-Opens::Way Opens::open(uint64_t node, const SharedFd& file, bool maps) {
+Opens::Way Opens::open(uint64_t node, const SharedFd& file, Use use) {
   std::scoped_lock lock(mutex_);
   Ledger::Open* known = ledger_.open_of(static_cast<Ledger::Row>(node));
   if (known == nullptr) return {};
@@ -111,16 +117,20 @@ Opens::Way Opens::open(uint64_t node, const SharedFd& file, bool maps) {
   }
   if (known->files == 0 && known->backing == 0 && file) store(known->backing, back(device_, *file));
   int backing = known->backing;
-  if (maps && backing != 0) store(known->mapped, uint32_t{1});
+  if (use.maps && backing != 0) store(known->mapped, uint16_t{1});
+  if (use.executes && known->executed < executed_max) add(known->executed, 1);
   store(known->files, known->files + 1);
   return {.backing = backing, .keep_pages = !file && backing == 0};
 }
 
-void Opens::close(uint64_t node) {
+void Opens::close(uint64_t node, Use use) {
   std::scoped_lock lock(mutex_);
   Ledger::Open* known = find(node);
   if (known == nullptr) return;
   if (known->files > 0) store(known->files, known->files - 1);
+  if (use.executes && known->executed > 0 && known->executed < executed_max) {
+    add(known->executed, -1);
+  }
   if (known->files == 0) give_back(*known);
 }
 
@@ -128,6 +138,12 @@ void Opens::forget(uint64_t node) {
   std::scoped_lock lock(mutex_);
   Ledger::Open* known = find(node);
   if (known != nullptr) clear(*known);
+}
+
+bool Opens::is_executed(uint64_t node) {
+  std::scoped_lock lock(mutex_);
+  const Ledger::Open* known = find(node);
+  return known != nullptr && known->executed != 0;
 }
 
 bool Opens::may_be_mapped(uint64_t node) {

@@ -36,11 +36,15 @@ class Opens {
     int backing = 0;          // the kernel's number of what backs it; 0: the server does
     bool keep_pages = false;  // what the kernel has cached is what the file has
   };
+  struct Use {
+    bool maps = false;      // it may be mapped for writing, which takes O_RDWR
+    bool executes = false;  // it is executed, or is an interpreter of what is
+  };
   // Notes that a file of the inode is opened: `file` is the upper's, null: it is the image's.
-  // `maps`: it may be mapped for writing, which takes O_RDWR.
-  Way open(uint64_t node, const SharedFd& file, bool maps);
+  Way open(uint64_t node, const SharedFd& file, Use use);
   // Notes that it is closed, or that the kernel did not take the answer.
-  void close(uint64_t node);
+  void close(uint64_t node, Use use);
+  bool is_executed(uint64_t node);
   // The kernel has forgotten the inode: no file of it is open, whatever was noted.
   void forget(uint64_t node);
   // Whether its size and times may change without the kernel's own cache of attributes hearing of

@@ -257,10 +257,15 @@ bool for_reading_and_writing(const struct fuse_file_info& info) {
   return (info.flags & O_ACCMODE) == O_RDWR;
 }
 
+Opens::Use use_of(const struct fuse_file_info& info) {
+  constexpr int executes = 0x20;  // the kernel's FMODE_EXEC, which it passes on
+  return {.maps = for_reading_and_writing(info), .executes = (info.flags & executes) != 0};
+}
+
 // Notes that it is opened, and says how.
 Result<> note_open(Served& server, uint64_t node, struct fuse_file_info& info) {
   auto file = TRY(server.instance->opened(node, opening_of(info)));
-  Opens::Way way = server.opens->open(node, file, for_reading_and_writing(info));
+  Opens::Way way = server.opens->open(node, file, use_of(info));
   info.backing_id = way.backing;
   info.keep_cache = way.keep_pages ? 1 : 0;
   return {};
@@ -278,6 +283,8 @@ void op_open(fuse_req_t request, fuse_ino_t node, struct fuse_file_info* info) {
     return;
   }
   if ((info->flags & O_TRUNC) != 0) {
+    // The kernel looks whether it is executed when we have answered, if it is not to be written to.
+    if (!for_writing(*info) && server.opens->is_executed(node)) return reply_code(request, ETXTBSY);
     auto emptied = instance.setattr(node, {.size = 0,
                                            .drop_privileges = info->kill_suidgid != 0,
                                            .caller_gid = fuse_req_ctx(request)->gid});
@@ -287,13 +294,13 @@ void op_open(fuse_req_t request, fuse_ino_t node, struct fuse_file_info* info) {
   if (!noted) return reply_error(request, noted.error());
   // What the kernel knows of it lasts no longer.
   if (for_reading_and_writing(*info)) fuse_lowlevel_notify_inval_inode(server.session, node, -1, 0);
-  if (fuse_reply_open(request, info) != 0) server.opens->close(node);
+  if (fuse_reply_open(request, info) != 0) server.opens->close(node, use_of(*info));
 }
 
-void op_release(fuse_req_t request, fuse_ino_t node, struct fuse_file_info*) {
+void op_release(fuse_req_t request, fuse_ino_t node, struct fuse_file_info* info) {
   Served& server = served(request);
   // One that comes again may have been noted: better a file too many than one too few.
-  if (server.opens && !current_request.again) server.opens->close(node);
+  if (server.opens && !current_request.again) server.opens->close(node, use_of(*info));
   fuse_reply_err(request, 0);
 }
 
@@ -313,7 +320,7 @@ void reply_created(fuse_req_t request, const Result<Found>& found, struct fuse_f
     }
   }
   if (fuse_reply_create(request, &entry, info) != 0) {
-    if (server.opens) server.opens->close(found->node);
+    if (server.opens) server.opens->close(found->node, use_of(*info));
     server.instance->forget(found->node, 1);
   }
   forget_doubted(server.session);

@@ -304,9 +304,9 @@ TEST_P(Descriptors, WhatIsWrittenToIsNotExecutedAndTheOtherWayRound) {
   });
 }
 
-// Where the kernel asks whether a file is executed before who opens it for reading empties it. With
-// passthrough the server hears of O_TRUNC with the open and has emptied the file by then, so the
-// program may die (SIGBUS). Overlayfs has copied an image's file up without its content by then.
+// By who opens it for reading: with passthrough the server hears of O_TRUNC with the open, before
+// the kernel looks whether the file is executed. Overlayfs has copied an image's file up without
+// its content by then.
 class EmptiedPrograms : public Descriptors {};
 
 TEST_P(EmptiedPrograms, WhatIsExecutedIsNotEmptied) {
@@ -447,7 +447,8 @@ INSTANTIATE_TEST_SUITE_P(Lower, UnionDescriptors,
                                          Below::io_uring),
                          [](const auto& parameter) { return name_of(parameter.param); });
 INSTANTIATE_TEST_SUITE_P(Lower, EmptiedPrograms,
-                         testing::Values(Below::tree, Below::directories, Below::io_uring),
+                         testing::Values(Below::tree, Below::directories, Below::passthrough,
+                                         Below::io_uring),
                          [](const auto& parameter) { return name_of(parameter.param); });
 
 }  // namespace
