@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 void play_seed(uint64_t seed, int operations, Below below,
-               std::function<void(Options&)> adjust = {}) {
+               std::function<void(Options&)> adjust = {}, bool user_marks = false) {
   SCOPED_TRACE("LYR_SEED=" + std::to_string(seed));
   std::string base = fs::temp_directory_path() / ("lyr-differential." + std::to_string(getpid()));
   fs::remove_all(base);
@@ -29,6 +29,7 @@ void play_seed(uint64_t seed, int operations, Below below,
   {
     auto settings = settings_for(below);
     if (adjust) settings.adjust = std::move(adjust);
+    settings.trusted_xattrs = !user_marks;
     UnionMount mounted(base + "/scratch", plain, settings);
     auto compare = [&] {
       return differences(snapshot(mounted.path(), false, links_compared(below)),
@@ -83,6 +84,12 @@ TEST_P(Differential, RandomSeed) {
 TEST(DifferentialOverlayfs, NamesOfOneCopy) {
   play_seed(1535836245, 2000, Below::overlayfs);
   play_seed(3369738839, 20000, Below::overlayfs);
+}
+
+// As without the host's rights.
+TEST(DifferentialUserMarks, AreAsGood) {
+  for (Below below : {Below::tree, Below::directories})
+    play_seed(7, operations_of_run(20000), below, {}, true);
 }
 
 TEST(DifferentialOverridden, OwnersInAttributes) {
