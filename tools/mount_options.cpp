@@ -159,6 +159,11 @@ Result<> only_off(const Given& given) {
   return off ? Result<>() : Result<>(given.wrong("lyr does not do that; leave it out, or off"));
 }
 
+Result<> switch_on(bool& what) {
+  what = true;
+  return {};
+}
+
 Result<> switch_off(bool& what) {
   what = false;
   return {};
@@ -182,36 +187,6 @@ Result<> permissions(const Given& given) {
 Result<> lose_on_power_cut(const Given& given) {
   given.to.sync = given.to.durable = false;
   given.to.is_volatile = true;
-  return {};
-}
-
-Result<> static_links(const Given& given) {
-  given.to.static_links = true;
-  return {};
-}
-
-Result<> user_xattrs(const Given& given) {
-  given.to.user_xattrs = true;
-  return {};
-}
-
-Result<> io_uring(const Given& given) {
-  given.to.io_uring = true;
-  return {};
-}
-
-Result<> passthrough(const Given& given) {
-  given.to.passthrough = true;
-  return {};
-}
-
-Result<> file_flags(const Given& given) {
-  given.to.file_flags = true;
-  return {};
-}
-
-Result<> debug(const Given& given) {
-  given.to.debug = true;
   return {};
 }
 
@@ -306,12 +281,12 @@ constexpr auto rules = std::to_array<Rule>({
     {"noxattrs", true, no_xattrs},
     {"noacl", false, [](const Given& given) { return switch_off(given.to.acls); }},
     {"volatile", false, lose_on_power_cut},
-    {"static_nlink", false, static_links},
-    {"userxattr", false, user_xattrs},
-    {"debug", false, debug},
-    {"io_uring", false, io_uring},
-    {"passthrough", false, passthrough},
-    {"file_flags", false, file_flags},
+    {"static_nlink", false, [](const Given& given) { return switch_on(given.to.static_links); }},
+    {"userxattr", false, [](const Given& given) { return switch_on(given.to.user_xattrs); }},
+    {"debug", false, [](const Given& given) { return switch_on(given.to.debug); }},
+    {"io_uring", false, [](const Given& given) { return switch_on(given.to.io_uring); }},
+    {"passthrough", false, [](const Given& given) { return switch_on(given.to.passthrough); }},
+    {"file_flags", false, [](const Given& given) { return switch_on(given.to.file_flags); }},
     {"fsname", true, [](const Given& given) { return one_directory(given, given.to.source); }},
     {"xattr_permissions", true, permissions},
     {"plugins", true, only_off},

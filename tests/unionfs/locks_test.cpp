@@ -116,7 +116,8 @@ std::string Locks::waiting(const std::string& path, Lock kind) {
   if (child == 0) {
     holder.reset();
     Fd file = opened(path, O_RDWR);
-    std::string text = named(lock(file, kind, F_WRLCK, 0, true)) + got(file, 7, 0);
+    std::string text = named(lock(file, kind, F_WRLCK, 0, true));
+    text += got(file, 7, 0);
     ssize_t written = write(said->write.get(), text.data(), text.size());
     _exit(written == static_cast<ssize_t>(text.size()) ? 0 : 1);
   }
