@@ -10,14 +10,15 @@ import time
 
 import imports
 import large
+import many
 import peers
 import roots
 import table
 import toolbox
 
 PEERS = [peers.Lyr, peers.LyrFuse, peers.LyrPassthrough, peers.LyrIoUring, peers.Docker,
-         peers.Podman, peers.PodmanFuse, roots.KernelOverlay, roots.Crun, roots.Runc, roots.Bwrap,
-         imports.Skopeo, imports.Tar, imports.Disk]
+         peers.Podman, peers.PodmanFuse, roots.KernelOverlay, roots.Native, roots.Crun, roots.Runc,
+         roots.Bwrap, imports.Skopeo, imports.Tar, imports.Disk]
 ROWS = [  # key, label, unit, what is done
     ("start", "start", "true", "run --rm --network none busybox true, from outside"),
     ("load", "load", "python", "load -i python.tar into an empty store, from outside"),
@@ -27,24 +28,38 @@ ROWS = [  # key, label, unit, what is done
     ("find", "fresh find", "/ -xdev", "the first walk of a fresh container's whole tree"),
     ("stat", "warm stat", "100,000", "lstat of known paths of /usr/share, again and again"),
     ("du", "warm du", "/", "du -sx / of the image's tree, again"),
+    ("whole", "read all", "first", "walk a fresh container's whole tree and read each file, as tar does"),
+    ("again", "read all", "again", "the same once more"),
     ("first", "first read", "550 files", "every file of the python library, as it is found"),
     ("read", "warm read", "550 files", "the same, read before"),
     ("write", "write", "256 MiB", "a new file, in order, not synchronised"),
     ("seq", "warm read", "256 MiB", "that file, in order"),
+    ("cold", "cold read", "256 MiB", "a file of an image, in order; the kernel's caches were dropped"),
     ("rread", "random read", "20,000", "4 KiB each of that file"),
     ("rwrite", "random write", "20,000", "4 KiB each into that file"),
-    ("untar", "untar", "", "unpack /usr/share and the python library in the container"),
+    ("untar", "untar", "twice", "unpack all that is in the image, in the container, twice"),
     ("rm", "rm -rf", "new", "of what untar made"),
-    ("chmod", "chmod -R", "image's", "of the image's python library"),
-    ("rmlow", "rm -rf", "image's", "of the image's python library"),
+    ("chmod", "chmod -R", "image's", "of the image's /usr"),
+    ("rmlow", "rm -rf", "image's", "of the image's /usr"),
     ("byte", "one byte", "256 MiB", "written into a file of an image, which is copied up for it"),
+    ("diff", "diff", "1 change", "of a container that changed one of an image's 80,000 files"),
+    ("commit", "commit", "1 change", "of the same"),
     *toolbox.ROWS,
 ]
-INSIDE_ROWS = ("find", "stat", "du", "first", "read", "write", "seq", "rread", "rwrite", "untar",
-               "rm", "chmod", "rmlow")
-NEEDS = {"seq": "write", "rread": "write", "rwrite": "write", "rm": "untar"}
-SHARED = ("usr/share", "usr/lib/python3.11")  # what the tar has of the python image
+CONTAINERS = [  # image, rows that one fresh container of it gives, in this order
+    ("python", ("find", "stat", "du", "first", "read", "write", "seq", "rread", "rwrite", "untar",
+                "rm", "chmod", "rmlow")),
+    ("python", ("whole", "again")),
+    (large.IMAGE, ("byte",)),
+    (large.IMAGE, ("cold",)),
+    (toolbox.IMAGE, toolbox.KEYS),
+]
+NEEDS = {"seq": "write", "rread": "write", "rwrite": "write", "rm": "untar", "again": "whole"}
+OUTSIDE_ROWS = ("diff", "commit")
+MADE = {large.IMAGE: large.make, many.IMAGE: many.make}  # images that are made for a run
+LIBRARY = "/usr/lib/python3.11"  # of the python image
 WORK_DIR = "/root/bench"
+DROP_CACHES = "/proc/sys/vm/drop_caches"
 
 
 class Bench:
@@ -52,12 +67,14 @@ class Bench:
         self.options, self.place, self.programs = options, place, programs
         self.rows = [row for row in ROWS if row[0] in options.only]
         self.keys = [row[0] for row in self.rows]
-        self.inside_keys = [key for key in INSIDE_ROWS if key in self.keys]
-        needed = {NEEDS[key] for key in self.inside_keys if key in NEEDS}
-        self.inside_keys = [key for key in INSIDE_ROWS if key in {*self.inside_keys, *needed}]
-        self.toolbox_keys = [key for key in toolbox.KEYS if key in self.keys]
-        if self.toolbox_keys:
-            place.loaded.append(toolbox.IMAGE)
+        needed = {*self.keys, *(NEEDS[key] for key in self.keys if key in NEEDS)}
+        self.containers = [(image, [key for key in keys if key in needed])
+                           for image, keys in CONTAINERS if needed.intersection(keys)]
+        self.images = {image for image, _ in self.containers}
+        self.outside_keys = [key for key in OUTSIDE_ROWS if key in self.keys]
+        if self.outside_keys:
+            self.images.add(many.IMAGE)
+        place.loaded += sorted(self.images.difference(place.loaded))
         self.import_keys = [key for key in imports.KINDS if key in self.keys]
         self.archives = {}
         self.samples, self.missing, self.running = {}, [], []
@@ -129,38 +146,44 @@ class Bench:
         if "start" in self.keys:
             self.rounds("start", lambda peer: None,
                         lambda peer: self.timed(peer, peer.start_argv(), "start"))
-        if self.inside_keys:
-            self.rounds("inside", lambda peer: None, lambda peer: self.printed(
-                peer, peer.inside_argv, peer.inside_done, self.inside_work(), self.inside_keys))
-        if "byte" in self.keys:
-            self.rounds("byte", lambda peer: None, lambda peer: self.printed_kept(
-                peer, large.IMAGE, ["byte", "/large"], ["byte"]))
-        if self.toolbox_keys:
-            self.rounds("toolbox", lambda peer: None, lambda peer: self.printed_kept(
-                peer, toolbox.IMAGE, toolbox.work(self.toolbox_keys), self.toolbox_keys))
+        for image, keys in self.containers:
+            self.rounds(f"{image}, {keys[0]}", lambda peer: None,
+                        lambda peer, image=image, keys=keys: self.printed(peer, image, keys))
+        for key in self.outside_keys:
+            self.rounds(key, lambda peer: peer.make_change(many.IMAGE, many.FILE),
+                        lambda peer, key=key: self.timed_change(peer, key))
 
-    def inside_work(self):
-        library, file = [f"/{SHARED[1]}"], ["/root/large"]
+    def timed_change(self, peer, key):
+        try:
+            return self.timed(peer, peer.diff_argv() if key == "diff" else peer.commit_argv(), key)
+        finally:
+            peer.drop_change(many.IMAGE)
+
+    def inside_work(self, keys):
+        library, file, image_file = [LIBRARY], ["/root/large"], ["/large"]
         arguments = {"find": ["/"], "stat": ["/usr/share"], "first": library, "read": library,
-                     "du": ["/"],
+                     "du": ["/"], "whole": ["/"], "again": ["/"],
                      "write": file, "seq": file, "rread": file, "rwrite": file,
                      "untar": [f"{peers.BENCH_DIR}/tree.tar", WORK_DIR], "rm": [WORK_DIR],
-                     "chmod": library, "rmlow": library}
-        return [word for key in self.inside_keys for word in (key, *arguments[key])]
+                     "chmod": ["/usr"], "rmlow": ["/usr"], "byte": image_file, "cold": image_file}
+        if keys[0] in toolbox.KEYS:
+            return toolbox.work(keys)
+        return [word for key in keys for word in (key, *arguments[key])]
 
-    def printed_kept(self, peer, image, work, keys):
-        return self.printed(peer, lambda words: peer.kept_argv(image, words),
-                            lambda: peer.kept_done(image), work, keys)
-
-    def printed(self, peer, argv_of, done, work, keys):
+    def printed(self, peer, image, keys):
         """The times that a container of the peer's prints."""
-        argv = argv_of(work)
+        is_kept = image != "python"  # fsync counts: see toolbox.py
+        argv = peer.inside_argv(image, self.inside_work(keys), is_kept)
         if argv is None:
             return None
         try:
+            if "cold" in keys:
+                subprocess.run(["sync", "-f", self.place.dir], check=True)
+                with open(DROP_CACHES, "w", encoding="ascii") as drop:
+                    drop.write("3")
             said = peer.run(argv)
         finally:
-            done()
+            peer.inside_done(image, is_kept)
         found = dict(line.split() for line in said.splitlines())
         if list(found) != keys:
             raise peers.Unavailable(f"it printed {said!r}")
@@ -170,12 +193,12 @@ class Bench:
         """What a container is shown: the program that measures, and a tar of the image's files."""
         os.makedirs(self.place.shown)
         shutil.copy(self.programs["bench_inside"], os.path.join(self.place.shown, "inside"))
-        if not self.inside_keys:
+        if "untar" not in (key for _, keys in self.containers for key in keys):
             return
         overlay = roots.Overlay(self.place, "python", os.path.join(self.place.dir, "shown-root"))
         overlay.mount()
-        self.place.run(["tar", "-cf", f"{self.place.shown}/tree.tar", "-C", overlay.root, *SHARED],
-                       as_root=True)
+        self.place.run(["tar", "-cf", f"{self.place.shown}/tree.tar", "-C", overlay.root,
+                        "--exclude=./dev", "."], as_root=True)
         overlay.unmount()
 
     def is_wanted(self, kind):
@@ -192,8 +215,9 @@ class Bench:
         if self.import_keys:
             self.say("making archives")
             self.archives = imports.make(self.place, self.import_keys)
-        if "byte" in self.keys:
-            large.make(self.place)
+        for image in sorted(self.images.intersection(MADE)):
+            self.say(f"making the image {image}")
+            MADE[image](self.place)
         wanted = [kind for kind in PEERS if kind is peers.Lyr or self.is_wanted(kind)]
         try:
             for kind in wanted:
@@ -227,11 +251,12 @@ class Bench:
         for rows in (self.import_keys, [key for key in self.keys if key not in self.import_keys]):
             columns = [name for name, found in self.samples.items() if any(map(found.get, rows))]
             if rows:
-                print(table.render([row[:3] for row in self.rows if row[0] in rows], columns,
-                                   self.samples) + "\n")
+                render = table.render_markdown if self.options.markdown else table.render
+                print(render([row[:3] for row in self.rows if row[0] in rows], columns,
+                             self.samples, self.options.base) + "\n")
         for key in self.import_keys:
             self.print_speeds(key)
-        print("Milliseconds: median, times lyr's; smallest–largest beneath. "
+        print(f"Milliseconds: median, times {self.options.base}'s; smallest–largest beneath. "
               f"{self.options.n} samples, peers in turn.")
         for key, label, _, what in self.rows:
             print(f"  {label}: {what}")

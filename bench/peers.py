@@ -17,6 +17,7 @@ COMMAND_TIMEOUT_S = 300
 BENCH_DIR = "/bench"  # where inside, and the tar it unpacks, are shown in a container
 RINGS = "/sys/module/fuse/parameters/enable_uring"
 CONTAINER = "bench"  # of the rows that are measured without --rm
+COMMITTED = "localhost/bench-committed"
 
 
 class Unavailable(Exception):
@@ -112,18 +113,24 @@ class Peer:
     def start_argv(self):
         return None
 
-    def inside_argv(self, work):
+    def inside_argv(self, image, work, is_kept):
+        """is_kept: in a container that is not to be gone when it ends, but at inside_done"""
         return None
 
-    def inside_done(self):
+    def inside_done(self, image, is_kept):
         pass
 
-    def kept_argv(self, image, work):
-        """As for inside, in a container that is not to be gone when it ends."""
+    def make_change(self, image, file):
+        """Has a container change one file of the image; the rows diff and commit are of it."""
+
+    def diff_argv(self):
         return None
 
-    def kept_done(self, image):
-        pass
+    def commit_argv(self):
+        return None
+
+    def drop_change(self, image):
+        """Removes the container and what it was committed to."""
 
     def env(self):
         return {}
@@ -154,18 +161,28 @@ class Engine(Peer):
     def start_argv(self):
         return [*self.run_argv("busybox"), "true"]
 
-    def inside_argv(self, work):
-        return [*self.run_argv("python", *self.inside_flags()), *work]
+    def inside_argv(self, image, work, is_kept):
+        ends = ("--name", CONTAINER) if is_kept else ("--rm",)
+        flags = ["-v", f"{self.place.shown}:{BENCH_DIR}:ro", "--entrypoint", f"{BENCH_DIR}/inside"]
+        return [*self.run_argv(image, *flags, ends=ends), *work]
 
-    def inside_flags(self):
-        return ["-v", f"{self.place.shown}:{BENCH_DIR}:ro", "--entrypoint", f"{BENCH_DIR}/inside"]
+    def inside_done(self, image, is_kept):
+        if is_kept:
+            self.run([*self.command(), "rm", "-f", CONTAINER])
 
-    def kept_argv(self, image, work):
-        flags = [*self.inside_flags(), "--name", CONTAINER]
-        return [*self.run_argv(image, *flags, ends=()), *work]
+    def make_change(self, image, file):
+        self.run(self.inside_argv(image, ["byte", file], is_kept=True))
 
-    def kept_done(self, image):
-        self.run([*self.command(), "rm", "-f", CONTAINER])
+    def diff_argv(self):
+        return [*self.command(), "diff", CONTAINER]
+
+    def commit_argv(self):
+        return [*self.command(), "commit", CONTAINER, COMMITTED]
+
+    def drop_change(self, image):
+        self.inside_done(image, is_kept=True)
+        if COMMITTED in self.run([*self.command(), "images", "--format", "{{.Repository}}"]):
+            self.run([*self.command(), "rmi", "-f", COMMITTED])
 
 
 class Lyr(Engine):

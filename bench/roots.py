@@ -6,9 +6,10 @@ import os
 import shutil
 import tarfile
 
-from peers import BENCH_DIR, Peer
+from peers import BENCH_DIR, Peer, Unavailable
 
 WHITEOUT, OPAQUE = ".wh.", ".wh..wh..opq"
+DEVICES = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9}
 
 
 def unpack(place, image, target):
@@ -41,6 +42,13 @@ def mark_removals(layer):
                 os.mknod(os.path.join(folder, name[len(WHITEOUT):]), 0o020000, os.makedev(0, 0))
 
 
+def mounts_beneath(directory):
+    """Where something is mounted, on the directory itself, too."""
+    with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
+        points = [line.split()[4] for line in mounts]
+    return [point for point in points if f"{point}/".startswith(f"{directory}/")]
+
+
 class Overlay:
     """A kernel overlayfs with an empty upper, mounted at `self.root` each time `mount` is called."""
 
@@ -57,49 +65,75 @@ class Overlay:
                        as_root=True)
 
     def unmount(self):
-        if os.path.ismount(self.root):
+        if mounts_beneath(self.root):
             self.place.run(["umount", "-R", self.root], as_root=True)
+        # Nothing is removed through a mount that is still there.
+        left = mounts_beneath(self.root)
+        if left:
+            raise Unavailable(f"{left[-1]} is still mounted")
         for part in ("upper", "work", "merged"):
             shutil.rmtree(os.path.join(self.dir, part), ignore_errors=True)
+
+
+class Copy(Overlay):
+    """A copy of the image's tree, made anew each time `mount` is called."""
+
+    def __init__(self, place, image, directory):
+        super().__init__(place, image, directory)
+        super().mount()
+        self.original = os.path.join(directory, "original")
+        place.run(["cp", "-a", self.root, self.original], as_root=True)
+        self.unmount()
+        shutil.rmtree(os.path.join(directory, "layers"))
+
+    def mount(self):
+        self.place.run(["cp", "-a", self.original, self.root], as_root=True)
+        self.place.run(["mount", "--bind", self.root, self.root], as_root=True)
 
 
 class KernelOverlay(Peer):
     name = "overlayfs"
     programs = ("mount", "chroot")
-    about = "the kernel's, under chroot: no container at all"
+    rootless = True  # beside rootless peers: measured as root all the same
+    about = "the kernel's, as root under chroot: no container at all"
+    kind = Overlay
 
     def setup(self):
         self.make_dir()
-        self.overlays = {image: Overlay(self.place, image, os.path.join(self.dir, image))
-                         for image in self.place.loaded if image != "busybox"}
+        self.roots = {}  # by image, each made when it is first wanted
 
     def version(self):
         return f"Linux {os.uname().release}"
 
-    def argv(self, image, work):
-        overlay = self.overlays[image]
-        overlay.unmount()
-        overlay.mount()
-        shown = overlay.root + BENCH_DIR
+    def run(self, argv):
+        return self.place.run(argv, as_root=True)
+
+    def inside_argv(self, image, work, is_kept):
+        if image not in self.roots:
+            self.roots[image] = self.kind(self.place, image, os.path.join(self.dir, image))
+        root = self.roots[image]
+        root.unmount()
+        root.mount()
+        shown = root.root + BENCH_DIR
         os.mkdir(shown)
         for name in ("dev", "proc"):
-            os.makedirs(f"{overlay.root}/{name}", exist_ok=True)
-        self.place.run(["mount", "--bind", self.place.shown, shown])
-        self.place.run(["mount", "--rbind", "/dev", overlay.root + "/dev"])
-        self.place.run(["mount", "-t", "proc", "proc", overlay.root + "/proc"])
-        return ["chroot", overlay.root, f"{BENCH_DIR}/inside", *work]
+            os.makedirs(f"{root.root}/{name}", exist_ok=True)
+        self.run(["mount", "--bind", self.place.shown, shown])
+        self.run(["mount", "-t", "tmpfs", "tmpfs", root.root + "/dev"])
+        for name, minor in DEVICES.items():
+            os.mknod(f"{root.root}/dev/{name}", 0o020666, os.makedev(1, minor))
+            os.chmod(f"{root.root}/dev/{name}", 0o666)
+        self.run(["mount", "-t", "proc", "proc", root.root + "/proc"])
+        return ["chroot", root.root, f"{BENCH_DIR}/inside", *work]
 
-    def inside_argv(self, work):
-        return self.argv("python", work)
+    def inside_done(self, image, is_kept):
+        self.roots[image].unmount()
 
-    def inside_done(self):
-        self.overlays["python"].unmount()
 
-    def kept_argv(self, image, work):
-        return self.argv(image, work)
-
-    def kept_done(self, image):
-        self.overlays[image].unmount()
+class Native(KernelOverlay):
+    name = "native"
+    about = "no union: the image's files in a plain directory, as root under chroot"
+    kind = Copy
 
 
 class Runtime(Peer):
