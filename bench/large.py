@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An image of one large file, which a container reads, or of which it changes a byte. The container is
-kept until it is done, as in toolbox.py."""
+"""An image of one large file, which a container reads, or of which it changes a byte. The container
+is kept until it is done, as in toolbox.py."""
 
 import os
 

@@ -21,6 +21,7 @@ PEERS = [peers.Lyr, peers.LyrFuse, peers.LyrPassthrough, peers.LyrIoUring, peers
          roots.Bwrap, imports.Skopeo, imports.Tar, imports.Disk]
 ROWS = [  # key, label, unit, what is done
     ("start", "start", "true", "run --rm --network none busybox true, from outside"),
+    ("mount", "mount", "100 layers", "one union of 100 directories, from outside"),
     ("load", "load", "python", "load -i python.tar into an empty store, from outside"),
     ("plain", "import", "plain", "load of python in one layer, not compressed, into an empty store"),
     ("gzip", "import", "gzip", "the same, the layer as gzip -6 makes it"),
@@ -28,13 +29,13 @@ ROWS = [  # key, label, unit, what is done
     ("find", "fresh find", "/ -xdev", "the first walk of a fresh container's whole tree"),
     ("stat", "warm stat", "100,000", "lstat of known paths of /usr/share, again and again"),
     ("du", "warm du", "/", "du -sx / of the image's tree, again"),
-    ("whole", "read all", "first", "walk a fresh container's whole tree and read each file, as tar does"),
+    ("whole", "read all", "first", "a fresh container's whole tree, walked and read as tar does"),
     ("again", "read all", "again", "the same once more"),
     ("first", "first read", "550 files", "every file of the python library, as it is found"),
     ("read", "warm read", "550 files", "the same, read before"),
     ("write", "write", "256 MiB", "a new file, in order, not synchronised"),
     ("seq", "warm read", "256 MiB", "that file, in order"),
-    ("cold", "cold read", "256 MiB", "a file of an image, in order; the kernel's caches were dropped"),
+    ("cold", "cold read", "256 MiB", "a file of an image, in order; caches were dropped"),
     ("rread", "random read", "20,000", "4 KiB each of that file"),
     ("rwrite", "random write", "20,000", "4 KiB each into that file"),
     ("untar", "untar", "twice", "unpack all that is in the image, in the container, twice"),
@@ -59,6 +60,7 @@ OUTSIDE_ROWS = ("diff", "commit")
 MADE = {large.IMAGE: large.make, many.IMAGE: many.make}  # images that are made for a run
 LIBRARY = "/usr/lib/python3.11"  # of the python image
 WORK_DIR = "/root/bench"
+LAYERS = 100  # of the row mount
 DROP_CACHES = "/proc/sys/vm/drop_caches"
 
 
@@ -146,12 +148,27 @@ class Bench:
         if "start" in self.keys:
             self.rounds("start", lambda peer: None,
                         lambda peer: self.timed(peer, peer.start_argv(), "start"))
+        if "mount" in self.keys:
+            self.rounds("mount", lambda peer: None, self.timed_mount)
         for image, keys in self.containers:
             self.rounds(f"{image}, {keys[0]}", lambda peer: None,
                         lambda peer, image=image, keys=keys: self.printed(peer, image, keys))
         for key in self.outside_keys:
             self.rounds(key, lambda peer: peer.make_change(many.IMAGE, many.FILE),
                         lambda peer, key=key: self.timed_change(peer, key))
+
+    def timed_mount(self, peer):
+        target = os.path.join(self.place.dir, "target")
+        os.makedirs(target, exist_ok=True)
+        layers = [f"layers/{number}" for number in range(LAYERS)]
+        for layer in layers:
+            os.makedirs(f"{self.place.dir}/{layer}/of", exist_ok=True)
+        argv = peer.mount_argv(":".join(layers), target)
+        try:
+            return self.timed(peer, argv, "mount")
+        finally:
+            if roots.mounts_beneath(target):
+                subprocess.run(["umount", target], check=True)
 
     def timed_change(self, peer, key):
         try:

@@ -113,6 +113,10 @@ class Peer:
     def start_argv(self):
         return None
 
+    def mount_argv(self, lowers, target):
+        """lowers: directories beneath place.dir, as in lowerdir="""
+        return None
+
     def inside_argv(self, image, work, is_kept):
         """is_kept: in a container that is not to be gone when it ends, but at inside_done"""
         return None
@@ -198,6 +202,11 @@ class Lyr(Engine):
     def version(self):
         return self.place.run([self.place.lyr, "--version"]).strip()
 
+    def mount_argv(self, lowers, target):
+        if self.place.user:
+            return None
+        return [self.place.lyr, "mount", "-o", f"lowerdir={lowers}", target]
+
     def empty_store(self):
         for part in ("root", "run"):
             shutil.rmtree(f"{self.dir}/{part}", ignore_errors=True)
@@ -207,7 +216,8 @@ class LyrFuse(Lyr):
     name = "lyr-fuse"
     about = "its union alone, by FUSE"
     run_flags = ("--union", "fuse")
-    load_argv = Peer.load_argv  # loads as lyr does: its column stays empty there
+    mount_argv = Peer.mount_argv  # mounts and loads as lyr does: its column stays empty there
+    load_argv = Peer.load_argv
     import_argv = Peer.import_argv
     empty_store = Peer.empty_store
 
@@ -328,6 +338,9 @@ class PodmanFuse(Podman):
     @property
     def storage(self):
         return ("--storage-opt", f"overlay.mount_program={shutil.which('fuse-overlayfs')}")
+
+    def mount_argv(self, lowers, target):
+        return None if self.place.user else ["fuse-overlayfs", "-o", f"lowerdir={lowers}", target]
 
     def version(self):
         said = self.place.run(["fuse-overlayfs", "--version"]).splitlines()

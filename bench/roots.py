@@ -108,6 +108,9 @@ class KernelOverlay(Peer):
     def run(self, argv):
         return self.place.run(argv, as_root=True)
 
+    def mount_argv(self, lowers, target):
+        return ["mount", "-t", "overlay", "-o", f"lowerdir={lowers}", "overlay", target]
+
     def inside_argv(self, image, work, is_kept):
         if image not in self.roots:
             self.roots[image] = self.kind(self.place, image, os.path.join(self.dir, image))
@@ -132,6 +135,7 @@ class KernelOverlay(Peer):
 
 class Native(KernelOverlay):
     name = "native"
+    mount_argv = Peer.mount_argv
     about = "no union: the image's files in a plain directory, as root under chroot"
     kind = Copy
 
