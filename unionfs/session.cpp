@@ -3,21 +3,16 @@
 // is the only writer of what the kernel caches; OPEN, OPENDIR, CREATE and FLUSH are answered "not
 // here" once, and never asked again. With passthrough files are opened, and attributes that may
 // change without a request have no time-out.
-#include <linux/fs.h>
+#include "unionfs/session.h"
 
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <optional>
 
 #include "base/sys_file.h"
 #include "base/sys_process.h"
-#include "unionfs/fuse_session.h"
 #include "unionfs/loop.h"
-#include "unionfs/opens.h"
 #include "unionfs/ring.h"
-#include "unionfs/seek.h"
-#include "unionfs/union.h"
 
 namespace lyr::unionfs {
 namespace {
@@ -27,56 +22,6 @@ constexpr unsigned background_max = 64;
 // Each under way has a buffer of its own, which is in no CPU's cache when there are many. A queue
 // that has none under way gets one all the same.
 constexpr unsigned ring_background_max = 2;
-
-// What the operations are given: a session's user data.
-struct Served : SessionData {
-  std::unique_ptr<Union> instance;
-  double timeout_s = 0;
-  bool writeback = true;
-  bool acls = false;
-  struct fuse_session* session = nullptr;
-  std::optional<Seeker> seeker;  // once there is a session
-  // Of passthrough: what files are open.
-  std::optional<Opens> opens;
-  bool file_flags = false;
-  bool stacked = false;  // the upper's file system is one over others itself
-
-  bool asks_for_opens() const { return opens.has_value() || file_flags; }
-};
-
-Served& served(void* user_data) {
-  return static_cast<Served&>(*static_cast<SessionData*>(user_data));
-}
-Served& served(fuse_req_t request) { return served(fuse_req_userdata(request)); }
-// The union, asked in the name of who made the request.
-Union& of(fuse_req_t request) {
-  Union::ask_for(static_cast<uint32_t>(fuse_req_ctx(request)->pid));
-  return *served(request).instance;
-}
-
-Caller caller_of(fuse_req_t request) {
-  const struct fuse_ctx* context = fuse_req_ctx(request);
-  return {context->uid, context->gid, context->umask};
-}
-
-// Has the kernel forget the attributes that what was just done put in doubt. It takes no lock that
-// anyone waits for us with: an inode's attributes have their own.
-void forget_doubted(struct fuse_session* session) {
-  for (uint64_t directory : Union::take_doubted())
-    fuse_lowlevel_notify_inval_inode(session, directory, -1, 0);
-}
-
-void reply_code(fuse_req_t request, int code) {
-  struct fuse_session* session = served(request).session;
-  fuse_reply_err(request, code);
-  forget_doubted(session);
-}
-
-void reply_error(fuse_req_t request, const Error& error) { reply_code(request, error.code); }
-
-void reply_done(fuse_req_t request, const Result<>& result) {
-  reply_code(request, result ? 0 : result.error().code);
-}
 
 double attr_timeout_s(fuse_req_t request, const Found& found) {
   Served& server = served(request);
@@ -95,6 +40,36 @@ struct stat attr_of(fuse_req_t request, const Found& found) {
   return attr;
 }
 
+}  // namespace
+
+Served& served(void* user_data) {
+  return static_cast<Served&>(*static_cast<SessionData*>(user_data));
+}
+Served& served(fuse_req_t request) { return served(fuse_req_userdata(request)); }
+
+Union& of(fuse_req_t request) {
+  Union::ask_for(static_cast<uint32_t>(fuse_req_ctx(request)->pid));
+  return *served(request).instance;
+}
+
+Caller caller_of(fuse_req_t request) {
+  const struct fuse_ctx* context = fuse_req_ctx(request);
+  return {context->uid, context->gid, context->umask};
+}
+
+void forget_doubted(struct fuse_session* session) {
+  for (uint64_t directory : Union::take_doubted())
+    fuse_lowlevel_notify_inval_inode(session, directory, -1, 0);
+}
+
+void reply_code(fuse_req_t request, int code) {
+  struct fuse_session* session = served(request).session;
+  fuse_reply_err(request, code);
+  forget_doubted(session);
+}
+
+void reply_error(fuse_req_t request, const Error& error) { reply_code(request, error.code); }
+
 struct fuse_entry_param entry_of(fuse_req_t request, const Found& found) {
   struct fuse_entry_param entry{};
   entry.ino = found.node;
@@ -102,6 +77,16 @@ struct fuse_entry_param entry_of(fuse_req_t request, const Found& found) {
   entry.attr_timeout = attr_timeout_s(request, found);
   entry.entry_timeout = served(request).timeout_s;
   return entry;
+}
+
+void op_not_here(fuse_req_t request, fuse_ino_t, struct fuse_file_info*) {
+  fuse_reply_err(request, ENOSYS);
+}
+
+namespace {
+
+void reply_done(fuse_req_t request, const Result<>& result) {
+  reply_code(request, result ? 0 : result.error().code);
 }
 
 void reply_entry(fuse_req_t request, const Result<Found>& found) {
@@ -245,95 +230,6 @@ void op_rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino
   reply_done(request, of(request).rename(parent, name, new_parent, new_name, flags));
 }
 
-void op_not_here(fuse_req_t request, fuse_ino_t, struct fuse_file_info*) {
-  fuse_reply_err(request, ENOSYS);
-}
-
-bool for_writing(const struct fuse_file_info& info) { return (info.flags & O_ACCMODE) != O_RDONLY; }
-Opening opening_of(const struct fuse_file_info& info) {
-  return {.to_write = for_writing(info), .appends = (info.flags & O_APPEND) != 0};
-}
-bool for_reading_and_writing(const struct fuse_file_info& info) {
-  return (info.flags & O_ACCMODE) == O_RDWR;
-}
-
-Opens::Use use_of(const struct fuse_file_info& info) {
-  constexpr int executes = 0x20;  // the kernel's FMODE_EXEC, which it passes on
-  return {.maps = for_reading_and_writing(info), .executes = (info.flags & executes) != 0};
-}
-
-// Notes that it is opened, and says how.
-Result<> note_open(Served& server, uint64_t node, struct fuse_file_info& info) {
-  auto file = TRY(server.instance->opened(node, opening_of(info)));
-  Opens::Way way = server.opens->open(node, file, use_of(info));
-  info.backing_id = way.backing;
-  info.keep_cache = way.keep_pages ? 1 : 0;
-  return {};
-}
-
-void op_open(fuse_req_t request, fuse_ino_t node, struct fuse_file_info* info) {
-  Served& server = served(request);
-  if (!server.asks_for_opens()) return op_not_here(request, node, info);
-  Union& instance = of(request);
-  if (!server.opens) {
-    auto may = instance.may_open(node, opening_of(*info));
-    if (!may) return reply_error(request, may.error());
-    info->keep_cache = 1;
-    fuse_reply_open(request, info);
-    return;
-  }
-  if ((info->flags & O_TRUNC) != 0) {
-    // The kernel looks whether it is executed when we have answered, if it is not to be written to.
-    if (!for_writing(*info) && server.opens->is_executed(node)) return reply_code(request, ETXTBSY);
-    auto emptied = instance.setattr(node, {.size = 0,
-                                           .drop_privileges = info->kill_suidgid != 0,
-                                           .caller_gid = fuse_req_ctx(request)->gid});
-    if (!emptied) return reply_error(request, emptied.error());
-  }
-  auto noted = note_open(server, node, *info);
-  if (!noted) return reply_error(request, noted.error());
-  // What the kernel knows of it lasts no longer.
-  if (for_reading_and_writing(*info)) fuse_lowlevel_notify_inval_inode(server.session, node, -1, 0);
-  if (fuse_reply_open(request, info) != 0) server.opens->close(node, use_of(*info));
-}
-
-void op_release(fuse_req_t request, fuse_ino_t node, struct fuse_file_info* info) {
-  Served& server = served(request);
-  // One that comes again may have been noted: better a file too many than one too few.
-  if (server.opens && !current_request.again) server.opens->close(node, use_of(*info));
-  fuse_reply_err(request, 0);
-}
-
-// What was made is open, too.
-void reply_created(fuse_req_t request, const Result<Found>& found, struct fuse_file_info* info) {
-  if (!found) return reply_error(request, found.error());
-  Served& server = served(request);
-  // This lasts, see Opens::may_be_mapped: a mapping has nothing to change before the file has a
-  // size, which the kernel asks for anew.
-  struct fuse_entry_param entry = entry_of(request, *found);
-  info->keep_cache = 1;
-  if (server.opens) {
-    auto noted = note_open(server, found->node, *info);
-    if (!noted) {
-      server.instance->forget(found->node, 1);
-      return reply_error(request, noted.error());
-    }
-  }
-  if (fuse_reply_create(request, &entry, info) != 0) {
-    if (server.opens) server.opens->close(found->node, use_of(*info));
-    server.instance->forget(found->node, 1);
-  }
-  forget_doubted(server.session);
-}
-
-void op_create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode,
-               struct fuse_file_info* info) {
-  // Without: MKNOD does, without an OPEN and a RELEASE.
-  if (!served(request).opens) return op_not_here(request, parent, info);
-  auto made = of(request).mknod(parent, name, S_IFREG | (mode & 07777), 0, caller_of(request));
-  reply_created(request, made, info);
-}
-
 void op_read(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset,
              struct fuse_file_info*) {
   auto data = room_for_answer(size);
@@ -423,48 +319,6 @@ void op_copy_file_range(fuse_req_t request, fuse_ino_t from, off_t from_offset,
   if (!copied) return reply_error(request, copied.error());
   forget_doubted(served(request).session);
   fuse_reply_write(request, *copied);
-}
-
-template <class Flags>
-void reply_flags(fuse_req_t request, const Result<Flags>& flags) {
-  if (!flags) return reply_error(request, flags.error());
-  fuse_reply_ioctl(request, 0, &*flags, sizeof *flags);
-}
-
-template <class Flags>
-void set_flags(fuse_req_t request, std::span<const std::byte> given, auto set) {
-  Flags flags{};
-  if (given.size() < sizeof flags) return reply_code(request, EINVAL);
-  std::memcpy(&flags, given.data(), sizeof flags);
-  Result<> done = set(flags);
-  if (!done) return reply_error(request, done.error());
-  forget_doubted(served(request).session);
-  fuse_reply_ioctl(request, 0, nullptr, 0);
-}
-
-// Of ioctl(2)s these alone: the kernel's answer to them is ours (fs/fuse/ioctl.c), once it has
-// looked whether the caller may.
-void op_ioctl(fuse_req_t request, fuse_ino_t node, unsigned command, void*, struct fuse_file_info*,
-              unsigned, const void* input, size_t input_bytes, size_t room) {
-  Union& instance = of(request);
-  std::span given(static_cast<const std::byte*>(input), input_bytes);
-  bool known = served(request).file_flags;
-  if (known && command == FS_IOC_GETFLAGS && room >= sizeof(uint32_t))
-    return reply_flags(request, instance.file_flags(node));
-  if (known && command == FS_IOC_FSGETXATTR && room >= sizeof(struct fsxattr))
-    return reply_flags(request, instance.extended_flags(node));
-  if (known && command == FS_IOC_SETFLAGS)
-    return set_flags<uint32_t>(
-        request, given, [&](uint32_t flags) { return instance.set_file_flags(node, flags); });
-  if (known && command == FS_IOC_FSSETXATTR)
-    return set_flags<struct fsxattr>(request, given, [&](const struct fsxattr& flags) {
-      return instance.set_extended_flags(node, flags);
-    });
-  fuse_reply_err(request, ENOTTY);
-}
-
-void op_tmpfile(fuse_req_t request, fuse_ino_t parent, mode_t mode, struct fuse_file_info* info) {
-  reply_created(request, of(request).tmpfile(parent, mode, caller_of(request)), info);
 }
 
 void list(fuse_req_t request, fuse_ino_t node, size_t size, off_t offset, bool attributes) {
