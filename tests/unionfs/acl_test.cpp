@@ -169,6 +169,7 @@ class AclFiles {
   std::string base_;
 };
 class Acls : public AclFiles, public testing::TestWithParam<Below> {};
+// Over directories the upper keeps what its own root and the work directory have.
 class AclsOfAnImage : public AclFiles, public testing::TestWithParam<Below> {};
 class AclsBy : public AclFiles, public testing::Test {};
 
@@ -304,15 +305,10 @@ TEST_F(AclsBy, ThatAreNotThereAreRemovedWithoutACopy) {
   EXPECT_EQ(acl_at(mounted.path() + "/f", access_acl_name), "ENODATA");
 }
 
-INSTANTIATE_TEST_SUITE_P(Lower, Acls,
-                         testing::Values(Below::tree, Below::directories, Below::overlayfs,
-                                         Below::passthrough, Below::io_uring),
-                         [](const auto& info) { return name_of(info.param); });
+INSTANTIATE_TEST_SUITE_P(Lower, Acls, testing::ValuesIn(every_mode()), mode_name);
 
 INSTANTIATE_TEST_SUITE_P(Lower, AclsOfAnImage,
-                         testing::Values(Below::tree, Below::overlayfs, Below::passthrough,
-                                         Below::io_uring),
-                         [](const auto& info) { return name_of(info.param); });
+                         testing::ValuesIn(every_mode_but({Below::directories})), mode_name);
 
 }  // namespace
 }  // namespace lyr::unionfs

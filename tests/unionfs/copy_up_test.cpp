@@ -141,10 +141,7 @@ TEST_F(Copies, AreMadeAgainWhenTheServerIsKilled) {
   EXPECT_TRUE(fs::is_empty(base_ + "/scratch/work"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Lower, CopyUp,
-                         testing::Values(Below::tree, Below::directories, Below::overlayfs,
-                                         Below::passthrough, Below::io_uring),
-                         [](const auto& info) { return name_of(info.param); });
+INSTANTIATE_TEST_SUITE_P(Lower, CopyUp, testing::ValuesIn(every_mode()), mode_name);
 
 }  // namespace
 }  // namespace lyr::unionfs

@@ -439,18 +439,11 @@ TEST_P(Descriptors, OneAloneMakesAFile) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Lower, Descriptors,
-                         testing::Values(Below::tree, Below::directories, Below::overlayfs,
-                                         Below::passthrough, Below::io_uring),
-                         [](const auto& parameter) { return name_of(parameter.param); });
+INSTANTIATE_TEST_SUITE_P(Lower, Descriptors, testing::ValuesIn(every_mode()), mode_name);
 INSTANTIATE_TEST_SUITE_P(Lower, UnionDescriptors,
-                         testing::Values(Below::tree, Below::directories, Below::passthrough,
-                                         Below::io_uring),
-                         [](const auto& parameter) { return name_of(parameter.param); });
+                         testing::ValuesIn(every_mode_but({Below::overlayfs})), mode_name);
 INSTANTIATE_TEST_SUITE_P(Lower, EmptiedPrograms,
-                         testing::Values(Below::tree, Below::directories, Below::passthrough,
-                                         Below::io_uring),
-                         [](const auto& parameter) { return name_of(parameter.param); });
+                         testing::ValuesIn(every_mode_but({Below::overlayfs})), mode_name);
 
 }  // namespace
 }  // namespace lyr::unionfs

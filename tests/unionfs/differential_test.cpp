@@ -102,10 +102,7 @@ TEST(DifferentialOverridden, OwnersInAttributes) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Lower, Differential,
-                         testing::Values(Below::tree, Below::directories, Below::overlayfs,
-                                         Below::passthrough, Below::io_uring),
-                         [](const auto& parameter) { return name_of(parameter.param); });
+INSTANTIATE_TEST_SUITE_P(Lower, Differential, testing::ValuesIn(every_mode()), mode_name);
 
 }  // namespace
 }  // namespace lyr::unionfs

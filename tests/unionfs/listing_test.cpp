@@ -74,10 +74,7 @@ TEST_P(Listing, SaysWhatStatSays) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Lower, Listing,
-                         testing::Values(Below::tree, Below::directories, Below::overlayfs,
-                                         Below::passthrough, Below::io_uring),
-                         [](const auto& parameter) { return name_of(parameter.param); });
+INSTANTIATE_TEST_SUITE_P(Lower, Listing, testing::ValuesIn(every_mode()), mode_name);
 
 }  // namespace
 }  // namespace lyr::unionfs

@@ -193,14 +193,9 @@ TEST_P(UnionLocks, LocksFromBeforeTheCopyCountUnderEachName) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Lower, Locks,
-                         testing::Values(Below::tree, Below::directories, Below::overlayfs,
-                                         Below::passthrough, Below::io_uring),
-                         [](const auto& parameter) { return name_of(parameter.param); });
-INSTANTIATE_TEST_SUITE_P(Lower, UnionLocks,
-                         testing::Values(Below::tree, Below::directories, Below::passthrough,
-                                         Below::io_uring),
-                         [](const auto& parameter) { return name_of(parameter.param); });
+INSTANTIATE_TEST_SUITE_P(Lower, Locks, testing::ValuesIn(every_mode()), mode_name);
+INSTANTIATE_TEST_SUITE_P(Lower, UnionLocks, testing::ValuesIn(every_mode_but({Below::overlayfs})),
+                         mode_name);
 
 }  // namespace
 }  // namespace lyr::unionfs

@@ -261,6 +261,7 @@ TEST_P(Posix, OthersAreNotToldOfTrustedAttributes) {
   EXPECT_EQ(listed(mounted_->path(), 1000), std::pair(false, true));
 }
 
+// Where a number is the file's for ever and any directory can be made in a removed one's place.
 class UnionPosix : public Semantics {};
 
 TEST_P(UnionPosix, ALinkKeepsItsNumber) {
@@ -340,13 +341,9 @@ TEST_P(UnionPosix, NothingIsMadeInARemovedDirectory) {
   close(directory);
 }
 
-constexpr auto every = {Below::tree, Below::directories, Below::overlayfs, Below::passthrough,
-                        Below::io_uring};
-constexpr auto unions = {Below::tree, Below::directories, Below::passthrough, Below::io_uring};
-INSTANTIATE_TEST_SUITE_P(Lower, Posix, testing::ValuesIn(every),
-                         [](const auto& parameter) { return name_of(parameter.param); });
-INSTANTIATE_TEST_SUITE_P(Lower, UnionPosix, testing::ValuesIn(unions),
-                         [](const auto& parameter) { return name_of(parameter.param); });
+INSTANTIATE_TEST_SUITE_P(Lower, Posix, testing::ValuesIn(every_mode()), mode_name);
+INSTANTIATE_TEST_SUITE_P(Lower, UnionPosix, testing::ValuesIn(every_mode_but({Below::overlayfs})),
+                         mode_name);
 
 }  // namespace
 }  // namespace lyr::unionfs

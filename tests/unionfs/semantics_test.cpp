@@ -447,14 +447,9 @@ TEST_P(Semantics, OpenFilesOutliveTheirNamesOneByOne) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Lower, Semantics,
-                         testing::Values(Below::tree, Below::directories, Below::overlayfs,
-                                         Below::passthrough, Below::io_uring),
-                         [](const auto& parameter) { return name_of(parameter.param); });
+INSTANTIATE_TEST_SUITE_P(Lower, Semantics, testing::ValuesIn(every_mode()), mode_name);
 INSTANTIATE_TEST_SUITE_P(Lower, UnionSemantics,
-                         testing::Values(Below::tree, Below::directories, Below::passthrough,
-                                         Below::io_uring),
-                         [](const auto& parameter) { return name_of(parameter.param); });
+                         testing::ValuesIn(every_mode_but({Below::overlayfs})), mode_name);
 
 }  // namespace
 }  // namespace lyr::unionfs

@@ -13,6 +13,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdio>
@@ -312,6 +313,16 @@ void UnionMount::unmount() {
 const char* name_of(Below below) {
   static const std::array names{"Tree", "Directories", "Overlayfs", "Passthrough", "IoUring"};
   return names[static_cast<size_t>(below)];
+}
+
+std::vector<Below> every_mode() { return every_mode_but({}); }
+
+std::vector<Below> every_mode_but(std::initializer_list<Below> left_out) {
+  std::vector<Below> modes{Below::tree, Below::directories, Below::overlayfs, Below::passthrough,
+                           Below::io_uring};
+  std::erase_if(modes,
+                [&](Below mode) { return std::ranges::find(left_out, mode) != left_out.end(); });
+  return modes;
 }
 
 Links links_compared(Below below) {

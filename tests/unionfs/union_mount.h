@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -90,6 +91,11 @@ class UnionMount {
 // reads and writes the upper's files itself, and a tree by FUSE over io_uring.
 enum class Below { tree, directories, overlayfs, passthrough, io_uring };
 const char* name_of(Below below);  // "Tree", "Directories", "Overlayfs", ...
+// What a suite is instantiated with, testing::ValuesIn() of it, and what its instances are called.
+// Why a suite leaves one out is said there.
+std::vector<Below> every_mode();
+std::vector<Below> every_mode_but(std::initializer_list<Below> left_out);
+inline constexpr auto mode_name = [](const auto& instance) { return name_of(instance.param); };
 UnionMount::Settings settings_for(Below below);
 // Whether this kernel has it; FUSE over io_uring is allowed on this host from then on.
 bool can_be_had(Below below);

@@ -72,10 +72,7 @@ TEST_P(VastFile, IsCopiedUpWithItsHoles) {
   EXPECT_GT(upper.st_blocks, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Lower, VastFile,
-                         testing::Values(Below::tree, Below::directories, Below::overlayfs,
-                                         Below::passthrough, Below::io_uring),
-                         [](const auto& parameter) { return name_of(parameter.param); });
+INSTANTIATE_TEST_SUITE_P(Lower, VastFile, testing::ValuesIn(every_mode()), mode_name);
 
 }  // namespace
 }  // namespace lyr::unionfs
