@@ -121,24 +121,25 @@ class Client {
   std::mt19937_64 random_;
 };
 
-class Concurrency : public testing::Test {
+class Concurrency : public testing::TestWithParam<Below> {
  protected:
+  void SetUp() override {
+    if (!can_be_had(GetParam())) GTEST_SKIP() << "this kernel has no " << name_of(GetParam());
+  }
   Concurrency() : base_(fs::temp_directory_path() / ("lyr-clients." + std::to_string(getpid()))) {
     fs::remove_all(base_);
     plant_many(base_ + "/plain");
   }
   ~Concurrency() override { fs::remove_all(base_); }
 
-  void play_clients(Below below);
-
   std::string base_;
 };
 
-void Concurrency::play_clients(Below below) {
-  if (!can_be_had(below)) GTEST_SKIP() << "this kernel has no " << name_of(below);
-  UnionMount::Settings settings = settings_for(below);
+TEST_P(Concurrency, ClientsLeaveOnePicture) {
+  UnionMount::Settings settings = settings_for(GetParam());
   settings.threads = 4;
   UnionMount mounted(base_ + "/scratch", base_ + "/plain", settings);
+  auto picture = [&] { return snapshot(mounted.path(), true, links_compared(GetParam())); };
   for (uint64_t round = 0; round < 6; ++round) {
     std::vector<Client> clients;
     for (uint64_t i = 0; i < 4; ++i) clients.emplace_back(mounted.path(), round * 10 + i);
@@ -152,25 +153,21 @@ void Concurrency::play_clients(Below below) {
       ASSERT_EQ(client.broken, 0) << strerror(client.broken);
     }
     EXPECT_GT(done, 200);
-    auto cached = snapshot(mounted.path(), true);
+    auto cached = picture();
     drop_kernel_caches();
-    EXPECT_EQ(differences(snapshot(mounted.path(), true), cached), "")
-        << "the server differs from the kernel";
+    EXPECT_EQ(differences(picture(), cached), "") << "the server differs from the kernel";
     mounted.remount();
-    EXPECT_EQ(differences(snapshot(mounted.path(), true), cached), "")
-        << "the upper differs from the server";
+    EXPECT_EQ(differences(picture(), cached), "") << "the upper differs from the server";
     if (HasFailure()) return;
   }
 }
 
-TEST_F(Concurrency, ClientsLeaveOnePicture) { play_clients(Below::tree); }
-TEST_F(Concurrency, ClientsLeaveOnePictureWithPassthrough) { play_clients(Below::passthrough); }
-TEST_F(Concurrency, ClientsLeaveOnePictureByRings) { play_clients(Below::io_uring); }
+class ScatteredWrites : public Concurrency {};
 
 // Each page is written back by a request of its own: so many that the server has a second thread
 // for them. What is asked meanwhile has its answer, too.
-TEST_F(Concurrency, ScatteredPagesAreAllWrittenBack) {
-  UnionMount::Settings settings;
+TEST_P(ScatteredWrites, AreAllWrittenBack) {
+  UnionMount::Settings settings = settings_for(GetParam());
   settings.adjust = [](Options& options) { options.spare_cpu = true; };
   UnionMount mounted(base_ + "/scratch", base_ + "/plain", settings);
   ScatteredPages pages(mounted, 20000);
@@ -192,8 +189,10 @@ TEST_F(Concurrency, ScatteredPagesAreAllWrittenBack) {
 }
 
 // A listing that goes on while names come and go gives each that stays exactly once.
-TEST_F(Concurrency, ListingsKeepTheirPlace) {
-  UnionMount mounted(base_ + "/scratch", base_ + "/plain", {.threads = 2});
+TEST_P(Concurrency, ListingsKeepTheirPlace) {
+  UnionMount::Settings settings = settings_for(GetParam());
+  settings.threads = 2;
+  UnionMount mounted(base_ + "/scratch", base_ + "/plain", settings);
   std::string directory = mounted.path() + "/g";
   std::atomic<bool> over = false;
   std::jthread changer([&] {
@@ -217,6 +216,13 @@ TEST_F(Concurrency, ListingsKeepTheirPlace) {
   }
   over = true;
 }
+
+INSTANTIATE_TEST_SUITE_P(Lower, Concurrency, testing::ValuesIn(every_mode()), mode_name);
+// With overlayfs and with passthrough the kernel writes itself, and rings have a thread each.
+INSTANTIATE_TEST_SUITE_P(Lower, ScatteredWrites,
+                         testing::ValuesIn(every_mode_but({Below::overlayfs, Below::passthrough,
+                                                           Below::io_uring})),
+                         mode_name);
 
 }  // namespace
 }  // namespace lyr::unionfs

@@ -15,6 +15,7 @@
 #include <fstream>
 #include <optional>
 #include <random>
+#include <tuple>
 
 #include "tests/unionfs/snapshot.h"
 #include "tests/unionfs/union_mount.h"
@@ -27,25 +28,29 @@ namespace fs = std::filesystem;
 constexpr int spare_inodes = 12;
 constexpr uint64_t inodes_max = 1 << 20;  // a limit that may be lowered, but none is reached
 
-void plant_few(const std::string& root) {
+void plant_few(const std::string& root, bool links) {
   for (const char* path : {"/a/b/c", "/d/e", "/g"}) fs::create_directories(root + path);
   for (const char* path : {"/f0", "/a/f1", "/a/b/f2", "/d/f0", "/d/e/f1", "/g/f2"})
     std::ofstream(root + path) << path;
+  if (!links) return;
   fs::create_hard_link(root + "/a/f1", root + "/d/h");
   fs::create_hard_link(root + "/a/f1", root + "/a/b/h");
 }
 
-class FullDisk : public testing::TestWithParam<uint64_t> {
+class FullDisk : public testing::TestWithParam<std::tuple<Below, uint64_t>> {
  protected:
   FullDisk() : base_(fs::temp_directory_path() / ("lyr-full." + std::to_string(getpid()))) {
     fs::remove_all(base_);
     plain_ = base_ + "/plain";
     scratch_ = base_ + "/scratch";
     fs::create_directories(scratch_);
-    plant_few(plain_);
+    plant_few(plain_, mode() != Below::overlayfs);  // which parts what has several names
     UnionMount::enter_private_namespace();
     limit(inodes_max);
-    mounted_.emplace(scratch_, plain_);
+  }
+  void SetUp() override {
+    if (!can_be_had(mode())) GTEST_SKIP() << "this kernel has no " << name_of(mode());
+    mounted_.emplace(scratch_, plain_, settings_for(mode()));
     expect_consistent("at first");  // and so it serves
   }
   ~FullDisk() override {
@@ -53,6 +58,8 @@ class FullDisk : public testing::TestWithParam<uint64_t> {
     umount(scratch_.c_str());
     fs::remove_all(base_);
   }
+
+  static Below mode() { return std::get<Below>(GetParam()); }
 
   // No more than `inodes` on the disk.
   void limit(uint64_t inodes) {
@@ -70,11 +77,15 @@ class FullDisk : public testing::TestWithParam<uint64_t> {
     limit(status.f_files - status.f_ffree + spare);
   }
 
+  std::string difference() const {
+    return differences(snapshot(mounted_->path(), false, links_compared(mode())),
+                       snapshot(plain_, false, links_compared(mode())));
+  }
   void expect_consistent(const std::string& what) {
-    EXPECT_EQ(differences(snapshot(mounted_->path(), false), snapshot(plain_, false)), "") << what;
+    EXPECT_EQ(difference(), "") << what;
+    if (mode() == Below::overlayfs) limit(inodes_max);  // it makes its work directory anew
     mounted_->remount();
-    EXPECT_EQ(differences(snapshot(mounted_->path(), false), snapshot(plain_, false)), "")
-        << what << ", after a new mount";
+    EXPECT_EQ(difference(), "") << what << ", after a new mount";
   }
 
   std::string base_, plain_, scratch_;
@@ -130,7 +141,7 @@ class Steps {
 };
 
 TEST_P(FullDisk, WhatFailsChangesNothing) {
-  Steps steps(GetParam());
+  Steps steps(std::get<uint64_t>(GetParam()));
   int full = 0;
   for (int i = 0; i < 4000; ++i) {
     if (i % 40 == 0) fill(static_cast<uint64_t>(i / 40 % spare_inodes));
@@ -150,11 +161,9 @@ TEST_P(FullDisk, WhatFailsChangesNothing) {
   EXPECT_GT(full, 40);  // else this would prove nothing
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, FullDisk, testing::Values(3, 4, 7));
-
 // Copies that could not be finished are not left in the work directory.
 TEST_P(FullDisk, FailuresLeaveNoRubbish) {
-  std::string work = scratch_ + "/work";
+  std::string work = scratch_ + (mode() == Below::overlayfs ? "/work/work" : "/work");
   fill(2);  // the copy, but not its directories
   ASSERT_EQ(chmod((mounted_->path() + "/a/b/f2").c_str(), 0600), -1);
   EXPECT_TRUE(fs::is_empty(work));
@@ -164,6 +173,14 @@ TEST_P(FullDisk, FailuresLeaveNoRubbish) {
   EXPECT_TRUE(fs::is_empty(work));
   expect_consistent("after failures");
 }
+
+INSTANTIATE_TEST_SUITE_P(Lower, FullDisk,
+                         testing::Combine(testing::ValuesIn(every_mode()),
+                                          testing::Values(3, 4, 7)),
+                         [](const auto& instance) {
+                           return name_of(std::get<Below>(instance.param)) +
+                                  std::to_string(std::get<uint64_t>(instance.param));
+                         });
 
 }  // namespace
 }  // namespace lyr::unionfs
