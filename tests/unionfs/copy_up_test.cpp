@@ -63,7 +63,8 @@ class Copies : public testing::Test {
     ASSERT_EQ(setxattr((plain_ + "/capable").c_str(), "security.capability", &capability,
                        sizeof capability, 0),
               0);
-    ASSERT_EQ(setxattr((plain_ + "/capable").c_str(), "trusted.overlay.overlay.a", "y", 1, 0), 0);
+    std::string nested = marks_prefix() + "overlay.a";
+    ASSERT_EQ(setxattr((plain_ + "/capable").c_str(), nested.c_str(), "y", 1, 0), 0);
     struct timespec old[2] = {{1000000, 5}, {2000000, 7}};
     for (const auto& entry : fs::directory_iterator(plain_))
       ASSERT_EQ(utimensat(AT_FDCWD, entry.path().c_str(), old, 0), 0);
@@ -81,7 +82,7 @@ TEST_P(CopyUp, KeepsWhatTheOriginalHad) {
   UnionMount mounted(base_ + "/scratch", plain_, settings_for(GetParam()));
   auto before = snapshot(mounted.path(), true);
   ASSERT_EQ(before.size(), 7U);
-  EXPECT_NE(before["/capable"].find(";trusted.overlay.a=y"), std::string::npos)
+  EXPECT_NE(before["/capable"].find(";" + marks_prefix() + "a=y"), std::string::npos)
       << before["/capable"];
   // Changes nothing but what makes the copy.
   for (const auto& entry : fs::directory_iterator(mounted.path()))

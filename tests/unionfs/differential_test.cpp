@@ -3,9 +3,12 @@
 // often the whole trees, must be the same, over remounts too. LYR_SEED=N runs one seed again, in
 // the place of the random one; LYR_OPERATIONS=N says how many.
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <random>
@@ -19,21 +22,61 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// What a union is compared with: a plain directory. To root of a user namespace overlayfs renames
+// no directory of the image, and so it has overlayfs over a plain directory beside it there.
+class Beside {
+ public:
+  Beside(const std::string& base, Below below)
+      : base_(base), path_(base + "/plain"), links_(links_compared(below)) {
+    overlaid_ = below == Below::overlayfs && in_user_namespace();
+    plant(image(), overlaid_ || below != Below::overlayfs);  // which parts what has several names
+    if (!overlaid_) return;
+    links_ = Links::counted;
+    UnionMount::enter_private_namespace();
+    for (const char* directory : {"/plain", "/kernel_upper", "/kernel_work"})
+      fs::create_directories(base_ + directory);
+    mount();
+  }
+  ~Beside() {
+    if (overlaid_) umount(path_.c_str());
+  }
+  const std::string& path() const { return path_; }
+  Links links() const { return links_; }
+  std::string image() const { return overlaid_ ? base_ + "/layer" : path_; }
+  void remount() {
+    if (!overlaid_) return;
+    EXPECT_EQ(umount(path_.c_str()), 0) << strerror(errno);
+    mount();
+  }
+
+ private:
+  void mount() {
+    std::string options = "xino=on,metacopy=off,index=off,userxattr,lowerdir=" + image() +
+                          ",upperdir=" + base_ + "/kernel_upper,workdir=" + base_ + "/kernel_work";
+    EXPECT_EQ(::mount("overlay", path_.c_str(), "overlay", MS_NODEV, options.c_str()), 0)
+        << strerror(errno);
+  }
+
+  std::string base_, path_;
+  Links links_;
+  bool overlaid_ = false;
+};
+
 void play_seed(uint64_t seed, int operations, Below below,
                std::function<void(Options&)> adjust = {}, bool user_marks = false) {
   SCOPED_TRACE("LYR_SEED=" + std::to_string(seed));
   std::string base = fs::temp_directory_path() / ("lyr-differential." + std::to_string(getpid()));
   fs::remove_all(base);
-  std::string plain = base + "/plain";
-  plant(plain, below != Below::overlayfs);  // which parts what has several names
   {
+    Beside beside(base, below);
+    const std::string& plain = beside.path();
     auto settings = settings_for(below);
     if (adjust) settings.adjust = std::move(adjust);
-    settings.trusted_xattrs = !user_marks;
-    UnionMount mounted(base + "/scratch", plain, settings);
+    if (user_marks) settings.trusted_xattrs = false;
+    UnionMount mounted(base + "/scratch", beside.image(), settings);
     auto compare = [&] {
-      return differences(snapshot(mounted.path(), false, links_compared(below)),
-                         snapshot(plain, false, links_compared(below)));
+      return differences(snapshot(mounted.path(), false, beside.links()),
+                         snapshot(plain, false, beside.links()));
     };
     Player player(mounted.path(), plain, seed);
     int effective = 0;  // operations that did something: too few, and the test would prove nothing
@@ -46,6 +89,7 @@ void play_seed(uint64_t seed, int operations, Below below,
       if (i % 2000 == 1999) {
         player.close_all();
         mounted.remount();
+        beside.remount();
       }
       ASSERT_EQ(compare(), "") << "after operation " << i << ": " << what;
     }

@@ -3,22 +3,18 @@
 // and after it: the sequence goes on all the same, and its outcome is a plain directory's.
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/ptrace.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <memory>
-#include <set>
 
 #include "base/check.h"
 #include "base/sys_event.h"
 #include "base/sys_process.h"
+#include "tests/unionfs/kill_at.h"
 #include "tests/unionfs/player.h"
 #include "tests/unionfs/snapshot.h"
 #include "tests/unionfs/union_mount.h"
@@ -109,60 +105,6 @@ std::string unnamed(const std::string& root) {
 // Of one content: where blocks can be shared, the second shares what was kept of the first.
 std::string large_copies(const std::string& root) {
   return joined({put(root + "/large0", "ab", 0), put(root + "/large1", "cd", 0)});
-}
-
-// What only looks is no place of its own: nothing is different before it and after it.
-bool only_looks(uint64_t call, uint64_t open_flags) {
-  static const std::set<uint64_t> looks = {
-      SYS_read,          SYS_pread64,    SYS_fstat,     SYS_newfstatat, SYS_statx,
-      SYS_fstatfs,       SYS_lseek,      SYS_fcntl,     SYS_poll,       SYS_ppoll,
-      SYS_futex,         SYS_getdents64, SYS_fgetxattr, SYS_lgetxattr,  SYS_getxattr,
-      SYS_flistxattr,    SYS_llistxattr, SYS_listxattr, SYS_close,      SYS_readlinkat,
-      SYS_clock_gettime, SYS_mmap,       SYS_munmap,    SYS_brk};
-  return looks.contains(call) || (call == SYS_openat && (open_flags & O_CREAT) == 0);
-}
-
-// Whether the tracee is before or after a call that counts; `looks` is kept from one to the other.
-bool is_a_place(pid_t server, bool& looks) {
-  __ptrace_syscall_info info{};
-  ptrace(PTRACE_GET_SYSCALL_INFO, server, sizeof info, &info);
-  if (info.op == PTRACE_SYSCALL_INFO_ENTRY) looks = only_looks(info.entry.nr, info.entry.args[2]);
-  return !looks;
-}
-
-// Lets the server go on until its `point`th stop at a system call and kills it there. False: the
-// client had ended by then. `client` is a child of ours that begins when `go` is closed.
-bool kill_at(int point, pid_t server, pid_t client, Fd go) {
-  CHECK(ptrace(PTRACE_SEIZE, server, nullptr, PTRACE_O_TRACESYSGOOD) == 0);
-  CHECK(ptrace(PTRACE_INTERRUPT, server, nullptr, nullptr) == 0);
-  go.reset();
-  bool killed = false;
-  bool reaped = false;  // its keeper hears of it then
-  bool ended = false;
-  bool looks = true;
-  int status = 0;
-  while (!ended || (killed && !reaped)) {
-    pid_t stopped = waitpid(-1, &status, __WALL);
-    CHECK(stopped > 0);
-    if (stopped == client) {
-      EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "client " << status;
-      ended = true;
-    } else if (stopped == server && !WIFSTOPPED(status)) {
-      reaped = true;
-    } else if (stopped == server) {
-      bool at_call = WSTOPSIG(status) == (SIGTRAP | 0x80);
-      if (at_call && is_a_place(server, looks) && point-- == 0) {
-        kill(server, SIGKILL);
-        killed = true;
-      }
-      ptrace(PTRACE_SYSCALL, server, nullptr, nullptr);
-    }
-  }
-  if (killed) return true;
-  ptrace(PTRACE_INTERRUPT, server, nullptr, nullptr);
-  CHECK(waitpid(server, &status, __WALL) == server);
-  ptrace(PTRACE_DETACH, server, nullptr, nullptr);
-  return false;
 }
 
 class KilledServer : public testing::Test {

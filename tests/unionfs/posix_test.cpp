@@ -290,10 +290,10 @@ TEST_P(UnionPosix, ACopyWithinTheUpperIsAFileOfItsOwn) {
   std::string to = mounted_->upper() + "/copy";
   fs::copy_file(from, to);
   char mark[100];
-  ssize_t length = getxattr(from.c_str(), "trusted.overlay.lyr_ino", mark, sizeof mark);
+  std::string name = marks_prefix() + "lyr_ino";
+  ssize_t length = getxattr(from.c_str(), name.c_str(), mark, sizeof mark);
   ASSERT_GT(length, 0);
-  ASSERT_EQ(setxattr(to.c_str(), "trusted.overlay.lyr_ino", mark, static_cast<size_t>(length), 0),
-            0);
+  ASSERT_EQ(setxattr(to.c_str(), name.c_str(), mark, static_cast<size_t>(length), 0), 0);
   mounted_->remount();
   ASSERT_EQ(stat(at("/copy").c_str(), &copy), 0);
   EXPECT_NE(copy.st_ino, original.st_ino);

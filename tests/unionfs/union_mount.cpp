@@ -170,7 +170,7 @@ Digest import(const std::string& store_path, const std::string& plain) {
 
 Options UnionMount::below() {
   Options options;
-  options.acls = MappedIds();
+  options.acls = must(MappedIds::here(), "ids");
   if (!settings_.plain_lower) {
     store_ = must(store::Store::open(store_path_), "store");
     tree_ = must(store_->open_image_tree(chain_id_), "tree");
@@ -250,6 +250,7 @@ Result<> UnionMount::serve_below(const Fd& device, Ledger* ledger) {
     if (ledger == nullptr || !ledger->resumed())
       TRY(dress_upper(upper, *tree_, settings_.trusted_xattrs));
     ImageOptions image{.store = *store_, .tree = *tree_, .ids = {}};
+    image.mapped_ids = must(MappedIds::here(), "ids");
     image.threads = settings_.threads;
     image.counts = &shared_->counts;
     image.ledger = ledger;
@@ -315,6 +316,15 @@ const char* name_of(Below below) {
   return names[static_cast<size_t>(below)];
 }
 
+bool in_user_namespace() {
+  std::ifstream map("/proc/self/uid_map");
+  uint32_t id = 0, host_id = 0, count = 0;
+  map >> id >> host_id >> count;
+  return count != UINT32_MAX;
+}
+
+std::string marks_prefix() { return in_user_namespace() ? "user.overlay." : "trusted.overlay."; }
+
 std::vector<Below> every_mode() { return every_mode_but({}); }
 
 std::vector<Below> every_mode_but(std::initializer_list<Below> left_out) {
@@ -322,6 +332,7 @@ std::vector<Below> every_mode_but(std::initializer_list<Below> left_out) {
                            Below::io_uring};
   std::erase_if(modes,
                 [&](Below mode) { return std::ranges::find(left_out, mode) != left_out.end(); });
+  if (in_user_namespace()) std::erase(modes, Below::passthrough);
   return modes;
 }
 

@@ -20,11 +20,16 @@
 
 namespace lyr::unionfs {
 
+// Whether this program has ids of its own, as user_namespace_test.cpp runs it: marks are `user.`
+// ones there, and passthrough, which takes the host's root, is none of the modes.
+bool in_user_namespace();
+std::string marks_prefix();
+
 class UnionMount {
  public:
   struct Settings {
     int threads = 1;
-    bool trusted_xattrs = true;
+    bool trusted_xattrs = !in_user_namespace();
     bool plain_lower = false;  // a copy of the directory, instead of a store
     // With a plain lower: the directories, the first on top; they stay as they are.
     std::vector<std::string> layers = {};
