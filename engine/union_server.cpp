@@ -60,6 +60,7 @@ Result<unionfs::Options> union_options(const Served& served, unionfs::Ledger& le
   if (served.map.single) options.ownership = unionfs::Ownership::in_xattr;
   options.trusted_xattrs = is_host_root();
   options.acls = mapped_ids(served.map);
+  options.kernel_tells_times = false;  // the mount is in the container's namespace
   options.durable = options.sync = served.durable;
   options.passthrough = served.passthrough;
   options.io_uring = served.io_uring;

@@ -80,7 +80,9 @@ Result<Service> prepare(const MountOptions& options) {
     served.ownership = unionfs::Ownership::overridden;
   served.security_stat = options.permissions == MountOptions::Permissions::security_xattr;
   served.xattrs = options.xattrs;
-  if (options.acls) served.acls = TRY(unionfs::MappedIds::here());
+  auto mapped = TRY(unionfs::MappedIds::here());
+  served.kernel_tells_times = mapped.all();
+  if (options.acls) served.acls = std::move(mapped);
   served.writeback = options.writeback;
   served.timeout_s = options.timeout_s;
   served.askers = unionfs::Askers::here();

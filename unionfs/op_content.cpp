@@ -100,6 +100,17 @@ Result<size_t> Union::read(uint64_t id, uint64_t offset, std::span<std::byte> da
   return done;
 }
 
+// The time that a file is to have after a change of which the kernel tells the time, before it or
+// after it. Where that may never come it is now, if what was told last is not of just before: by
+// close and fsync it comes in any case, and is the right one.
+Result<struct timespec> Union::time_to_keep(const Fd& file) const {
+  constexpr int64_t second = 1'000'000'000;
+  auto before = TRY(sys::stat(file));
+  int64_t now = sys::now_unix_ns();
+  if (kernel_tells_times_ || before.st_mtim.tv_sec + 1 >= now / second) return before.st_mtim;
+  return timespec{now / second, now % second};
+}
+
 // `change` changes the file's modification time, which it has again after that.
 template <class Change>
 Result<> Union::keeping_time(uint64_t id, const Fd& file, Change change) {
@@ -108,8 +119,8 @@ Result<> Union::keeping_time(uint64_t id, const Fd& file, Change change) {
     std::scoped_lock lock(time_mutex(id));
     auto* kept = kept_times_.find(id);
     if (kept == nullptr) {
-      auto before = TRY(sys::stat(file));
-      kept = kept_times_.add(id, before.st_mtim);
+      auto time = TRY(time_to_keep(file));
+      kept = kept_times_.add(id, time);
     }
     ++kept->changes;
     in_ledger.emplace(ledger_, id, kept->time);

@@ -46,6 +46,7 @@ Union::Union(std::unique_ptr<Lower> lower, Upper upper, const Options& options)
                 : options.security_stat                    ? OverrideStat(security_stat_name)
                                                            : OverrideStat(user_stat_name)),
       durable_(options.durable),
+      kernel_tells_times_(options.kernel_tells_times),
       redirects_(options.redirects),
       whiteout_files_(options.whiteout_files),
       static_links_(options.static_links),

@@ -296,6 +296,7 @@ class Union {
   template <class Change>
   Result<> keeping_time(uint64_t id, const Fd& file, Change change);
   Result<> truncate_keeping_time(uint64_t id, const Fd& file, uint64_t size);
+  Result<struct timespec> time_to_keep(const Fd& file) const;
   void keep_set_time(uint64_t id, const AttributeChange& set);
   static Result<> drop_capabilities(const Fd& file);
   static bool comes_late(const Node& node, const AttributeChange& change);
@@ -333,6 +334,7 @@ class Union {
   Ownership ownership_;
   OverrideStat override_;  // of Ownership::overridden
   bool durable_;
+  bool kernel_tells_times_;
   bool redirects_;
   bool whiteout_files_;
   bool static_links_;

@@ -64,7 +64,11 @@ struct Options {
   bool xattrs = true;           // false: there are none
   // POSIX ACLs, if `ownership` is real, of the ids that the mount's user namespace has.
   std::optional<MappedIds> acls;
-  bool writeback = true;     // the kernel gathers writes
+  bool writeback = true;  // the kernel gathers writes
+  // With `writeback`: the kernel says itself when a file was modified that it writes back by
+  // itself. It cannot where root of the host, as who it does that, has no id in the mount's user
+  // namespace.
+  bool kernel_tells_times = true;
   bool passthrough = false;  // the kernel reads and writes the upper's files itself, for root of
                              // the host, without `writeback` (unionfs/opens.h); where it cannot,
                              // before Linux 6.9, it is as if this were false

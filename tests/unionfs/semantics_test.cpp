@@ -391,6 +391,26 @@ TEST_P(Semantics, ModificationTimesOutliveTheMount) {
   EXPECT_EQ(differences(snapshot(mounted_->path(), true), before), "");
 }
 
+// As it does with what it has held for some seconds, as the host's root.
+TEST_P(Semantics, WhatTheKernelWritesBackByItselfIsNoOlderThanItsBytes) {
+  for (const char* name : {"/f", "/new"}) {
+    int file = open(at(name).c_str(), O_RDWR | O_CREAT, 0644);
+    struct timespec old[2] = {{1000, 1}, {2000, 2}};
+    ASSERT_EQ(futimens(file, old), 0);
+    struct timespec before{};
+    clock_gettime(CLOCK_REALTIME_COARSE, &before);
+    ASSERT_EQ(pwrite(file, "text", 4, 0), 4);
+    ASSERT_EQ(syncfs(file), 0);
+    close(file);
+    mounted_->remount();
+    struct stat status{};
+    ASSERT_EQ(stat(at(name).c_str(), &status), 0);
+    EXPECT_GE(status.st_mtim.tv_sec, before.tv_sec) << name;
+    EXPECT_LE(status.st_mtim.tv_sec, before.tv_sec + 60) << name;
+    EXPECT_EQ(read_whole(at(name)).substr(0, 4), "text");
+  }
+}
+
 // Copying up is no change that anybody made: of the directory, least of all.
 TEST_P(Semantics, CopyUpLeavesTheDirectorysTimes) {
   auto times = [&] {

@@ -259,6 +259,7 @@ Result<> UnionMount::serve_below(const Fd& device, Ledger* ledger) {
   options.upper = std::move(upper);
   options.work = TRY(sys::open(work_.c_str(), O_RDONLY | O_DIRECTORY));
   options.trusted_xattrs = settings_.trusted_xattrs;
+  options.kernel_tells_times = !in_user_namespace();
   options.threads = settings_.threads;
   options.counts = &shared_->counts;
   options.ledger = ledger;
