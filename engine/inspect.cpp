@@ -3,6 +3,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <set>
 
 #include "base/sys_file.h"
@@ -59,10 +61,12 @@ void drop_mountpoints(const ContainerInfo& info, std::vector<unionfs::Change>& c
     }
     return true;
   });
-  // From the bottom up: the list is sorted, so what is below a directory follows it.
+  // From the bottom up: the list is sorted, so what is below a directory comes later.
   for (size_t i = changes.size(); i-- > 0;) {
     const std::string& path = changes[i].path;
-    bool holds = i + 1 < changes.size() && changes[i + 1].path.starts_with(path + "/");
+    std::string inside = path + "/";
+    auto next = std::ranges::lower_bound(changes, inside, {}, &unionfs::Change::path);
+    bool holds = next != changes.end() && next->path.starts_with(inside);
     bool made = changes[i].kind != unionfs::ChangeKind::deleted;
     if (made && above.contains(path) && !holds)
       changes.erase(changes.begin() + static_cast<ptrdiff_t>(i));
@@ -112,7 +116,7 @@ Result<std::vector<unionfs::Change>> Engine::diff(std::string_view name_or_id) {
     std::string text;
     for (const unionfs::Change& change : changes) {
       text += static_cast<char>(change.kind);
-      text += change.path;
+      text += std::to_string(change.links_as) + change.path;
       text += '\0';
     }
     return sys::write_all(list, text);
@@ -125,7 +129,9 @@ Result<std::vector<unionfs::Change>> Engine::diff(std::string_view name_or_id) {
   for (size_t at = 0; at < text.size();) {
     std::string row(text.c_str() + at);
     at += row.size() + 1;
-    changes.push_back({static_cast<unionfs::ChangeKind>(row[0]), row.substr(1)});
+    uint64_t links_as = std::strtoull(row.c_str() + 1, nullptr, 10);
+    auto kind = static_cast<unionfs::ChangeKind>(row[0]);
+    changes.push_back({kind, row.substr(row.find('/')), links_as});
   }
   drop_mountpoints(info, changes);
   return changes;

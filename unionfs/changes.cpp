@@ -55,7 +55,9 @@ class Differ {
     return std::move(changes_);
   }
 
-  void add(ChangeKind kind, std::string path) { changes_.push_back({kind, std::move(path)}); }
+  void add(ChangeKind kind, std::string path, uint64_t links_as = 0) {
+    changes_.push_back({kind, std::move(path), links_as});
+  }
 
  private:
   Result<> visit(const Fd& directory, const std::string& name, Ino from, Ino shown_in,
@@ -69,12 +71,16 @@ class Differ {
       if (old != no_ino) add(ChangeKind::deleted, path);
       return {};
     }
-    add(old == no_ino ? ChangeKind::added : ChangeKind::changed, path);
-    if (!S_ISDIR(status.st_mode)) return {};
+    bool is_directory = S_ISDIR(status.st_mode);
+    uint64_t links_as = !is_directory && status.st_nlink > 1 ? status.st_ino : 0;
+    add(old == no_ino ? ChangeKind::added : ChangeKind::changed, path, links_as);
+    if (!is_directory) return {};
     Ino old_directory = old != no_ino && S_ISDIR(tree_.attr(old).mode) ? old : no_ino;
     Ino below = no_ino;
-    if (!marks.redirect.empty()) {
+    if (marks.redirect.starts_with('/')) {
       below = store::resolve(tree_, marks.redirect, false);
+    } else if (!marks.redirect.empty()) {  // it was beside, where its parent is from
+      below = from == no_ino ? no_ino : tree_.lookup(from, marks.redirect);
     } else if (!marks.opaque && from != no_ino) {
       below = tree_.lookup(from, name);
     }
@@ -85,8 +91,11 @@ class Differ {
 
   // A part of the image that a moved directory brought to a new place.
   void add_lower(Ino ino, const std::string& path, int depth) {
-    add(ChangeKind::added, path);
-    if (!S_ISDIR(tree_.attr(ino).mode) || depth > depth_max) return;
+    auto attr = tree_.attr(ino);
+    bool is_directory = S_ISDIR(attr.mode);
+    // No number of the upper's file system.
+    add(ChangeKind::added, path, !is_directory && attr.nlink > 1 ? ~uint64_t{ino} : 0);
+    if (!is_directory || depth > depth_max) return;
     for (uint32_t i = 0; i < tree_.entry_count(ino); ++i) {
       add_lower(tree_.entry(ino, i).ino, path + "/" + std::string(tree_.entry(ino, i).name),
                 depth + 1);

@@ -9,10 +9,12 @@ lyr run --name d -v data:/made/for/it --tmpfs /scratch debian touch /made/beside
 prints "A /made A /made/beside" eval 'lyr diff d | xargs'
 lyr rm d >/dev/null
 lyr run --name d debian sh -c 'echo new >/root/new; echo more >>/etc/issue; rm /etc/debian_version
-  rm -r /usr/share/doc/bash; mkdir /usr/share/doc/bash; touch /usr/share/doc/bash/again'
+  rm -r /usr/share/doc/bash; mkdir /usr/share/doc/bash; touch /usr/share/doc/bash/again
+  mv /usr/share/doc/tar /usr/share/doc/moved; mv /usr/share/doc/gzip /srv'
 code 0 lyr diff d
 for line in 'A /root/new' 'C /etc/issue' 'D /etc/debian_version' 'C /etc' 'C /root' \
-  'A /usr/share/doc/bash/again'; do
+  'A /usr/share/doc/bash/again' 'D /usr/share/doc/bash/copyright' 'D /usr/share/doc/tar' \
+  'A /usr/share/doc/moved' 'A /usr/share/doc/moved/copyright' 'A /srv/gzip/copyright'; do
   grep -qxF "$line" <<<"$out" || fail "no '$line' in: $out"
 done
 lacks "$out" "/bin/"
