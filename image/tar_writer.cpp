@@ -13,9 +13,13 @@ namespace {
 
 constexpr size_t ustar_name_bytes_max = 100;
 constexpr uint64_t octal_size_max = (uint64_t{1} << 33) - 1;  // eleven digits
+constexpr int64_t octal_time_max = (int64_t{1} << 33) - 1;
+constexpr uint32_t octal_id_max = (1 << 21) - 1;  // seven
 constexpr uint32_t file_mode = 0644;
 constexpr uint32_t directory_mode = 0755;
+constexpr uint32_t second_ns = 1'000'000'000;
 constexpr std::string_view pax_name = "PaxHeaders/entry";
+constexpr char pax_type = 'x';
 
 using Block = std::array<char, tar_block_bytes>;
 
@@ -26,24 +30,51 @@ void set_octal(Block& block, size_t offset, size_t digits, uint64_t value) {
 }
 
 void set_text(Block& block, size_t offset, std::string_view text) {
-  std::ranges::copy(text, block.begin() + static_cast<ptrdiff_t>(offset));
+  std::ranges::copy(text.substr(0, ustar_name_bytes_max),
+                    block.begin() + static_cast<ptrdiff_t>(offset));
 }
 
-Block make_header(std::string_view path, char type, uint64_t size) {
+char type_flag(TarType type) {
+  switch (type) {
+    case TarType::file:
+      return '0';
+    case TarType::hard_link:
+      return '1';
+    case TarType::symlink:
+      return '2';
+    case TarType::character_device:
+      return '3';
+    case TarType::block_device:
+      return '4';
+    case TarType::directory:
+      return '5';
+    case TarType::fifo:
+      return '6';
+  }
+  return '0';
+}
+
+bool fits_octal(int64_t seconds) { return seconds >= 0 && seconds <= octal_time_max; }
+
+// What does not fit a field is 0 in it: the extended header says it.
+Block make_header(const TarEntry& entry, char type) {
+  const store::NodeAttr& attr = entry.attr;
   Block block{};
-  set_text(block, 0, path.substr(0, ustar_name_bytes_max));
-  set_octal(block, 100, 7, type == '5' ? directory_mode : file_mode);
-  set_octal(block, 108, 7, 0);  // uid, gid
-  set_octal(block, 116, 7, 0);
-  set_octal(block, 124, 11, size <= octal_size_max ? size : 0);
-  set_octal(block, 136, 11, 0);  // mtime
+  set_text(block, 0, entry.path);
+  set_octal(block, 100, 7, attr.mode);
+  set_octal(block, 108, 7, attr.uid <= octal_id_max ? attr.uid : 0);
+  set_octal(block, 116, 7, attr.gid <= octal_id_max ? attr.gid : 0);
+  set_octal(block, 124, 11, entry.size <= octal_size_max ? entry.size : 0);
+  bool fits = fits_octal(attr.mtime_seconds);
+  set_octal(block, 136, 11, fits ? static_cast<uint64_t>(attr.mtime_seconds) : 0);
   block[156] = type;
+  set_text(block, 157, entry.link_target);
   set_text(block, 257,
            std::string_view("ustar\0"
                             "00",
                             8));
-  set_octal(block, 329, 7, 0);  // device
-  set_octal(block, 337, 7, 0);
+  set_octal(block, 329, 7, entry.device_major);
+  set_octal(block, 337, 7, entry.device_minor);
   std::fill_n(block.begin() + 148, 8, ' ');
   uint64_t sum = 0;
   for (char c : block) sum += static_cast<uint8_t>(c);
@@ -58,6 +89,46 @@ std::string pax_record(std::string_view key, std::string_view value) {
   size_t length = rest + std::to_string(rest).size();
   length = rest + std::to_string(length).size();
   return std::to_string(length) + " " + std::string(key) + "=" + std::string(value) + "\n";
+}
+
+// "-1.25" is a second and a quarter before 1970.
+std::string pax_time(int64_t seconds, uint32_t nanoseconds) {
+  bool negative = seconds < 0;
+  if (negative && nanoseconds > 0) {
+    ++seconds;
+    nanoseconds = second_ns - nanoseconds;
+  }
+  std::string text = std::to_string(seconds);
+  if (negative && seconds == 0) text = "-0";
+  if (nanoseconds == 0) return text;
+  text += "." + std::to_string(second_ns + nanoseconds).substr(1);
+  while (text.ends_with('0')) text.pop_back();
+  return text;
+}
+
+std::string pax_records(const TarEntry& entry) {
+  const store::NodeAttr& attr = entry.attr;
+  std::string records;
+  if (entry.path.size() > ustar_name_bytes_max) records += pax_record("path", entry.path);
+  if (entry.link_target.size() > ustar_name_bytes_max)
+    records += pax_record("linkpath", entry.link_target);
+  if (entry.size > octal_size_max) records += pax_record("size", std::to_string(entry.size));
+  if (attr.uid > octal_id_max) records += pax_record("uid", std::to_string(attr.uid));
+  if (attr.gid > octal_id_max) records += pax_record("gid", std::to_string(attr.gid));
+  if (attr.mtime_nanoseconds > 0 || !fits_octal(attr.mtime_seconds))
+    records += pax_record("mtime", pax_time(attr.mtime_seconds, attr.mtime_nanoseconds));
+  for (const auto& [name, value] : attr.xattrs)
+    records += pax_record("SCHILY.xattr." + name, value);
+  return records;
+}
+
+TarEntry plain_entry(std::string_view path, TarType type, uint64_t size) {
+  TarEntry entry;
+  entry.type = type;
+  entry.path = path;
+  entry.attr.mode = type == TarType::directory ? directory_mode : file_mode;
+  entry.size = size;
+  return entry;
 }
 
 }  // namespace
@@ -88,21 +159,21 @@ Result<> TarWriter::pad(uint64_t size) {
   return over == 0 ? Result<>() : put(std::span(zeros).subspan(over));
 }
 
-Result<> TarWriter::header(std::string_view path, char type, uint64_t size) {
-  std::string records;
-  if (path.size() > ustar_name_bytes_max) records += pax_record("path", path);
-  if (size > octal_size_max) records += pax_record("size", std::to_string(size));
+Result<> TarWriter::header(const TarEntry& entry) {
+  std::string records = pax_records(entry);
   if (!records.empty()) {
-    Block extended = make_header(pax_name, 'x', records.size());
+    Block extended = make_header(plain_entry(pax_name, TarType::file, records.size()), pax_type);
     TRY(put(std::as_bytes(std::span(extended))));
     TRY(put(std::as_bytes(std::span(records))));
     TRY(pad(records.size()));
   }
-  Block block = make_header(path, type, size);
+  Block block = make_header(entry, type_flag(entry.type));
   return put(std::as_bytes(std::span(block)));
 }
 
-Result<> TarWriter::directory(std::string_view path) { return header(path, '5', 0); }
+Result<> TarWriter::directory(std::string_view path) {
+  return begin(plain_entry(path, TarType::directory, 0));
+}
 
 Result<> TarWriter::file(std::string_view path, std::string_view content) {
   TRY(begin_file(path, content.size()));
@@ -111,15 +182,37 @@ Result<> TarWriter::file(std::string_view path, std::string_view content) {
 }
 
 Result<> TarWriter::begin_file(std::string_view path, uint64_t size) {
+  return begin(plain_entry(path, TarType::file, size));
+}
+
+Result<> TarWriter::begin(const TarEntry& entry) {
   CHECK(left_ == 0);
-  file_bytes_ = left_ = size;
-  return header(path, '0', size);
+  bool is_file = entry.type == TarType::file;
+  CHECK(is_file || entry.size == 0);
+  file_bytes_ = left_ = entry.size;
+  if (entry.type != TarType::directory || entry.path.ends_with('/')) return header(entry);
+  TarEntry named = entry;
+  named.path += '/';
+  return header(named);
 }
 
 Result<> TarWriter::write(std::span<const std::byte> data) {
   if (data.size() > left_) return fail(EIO, "more bytes than the archive has room for");
   left_ -= data.size();
   return put(data);
+}
+
+Result<> TarWriter::write_zeros(uint64_t count) {
+  if (count > left_) return fail(EIO, "more bytes than the archive has room for");
+  left_ -= count;
+  while (count > 0) {
+    size_t piece = std::min<uint64_t>(count, block_.size() - filled_);
+    std::fill_n(block_.begin() + static_cast<ptrdiff_t>(filled_), piece, std::byte{0});
+    filled_ += piece;
+    count -= piece;
+    if (filled_ == block_.size()) TRY(flush());
+  }
+  return {};
 }
 
 Result<> TarWriter::end_file() {

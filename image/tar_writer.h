@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes an archive of files and directories: ustar headers, and a pax extended header (IEEE Std
-// 1003.1, "pax Interchange Format") before an entry that does not fit one. Times, owners and modes
-// are fixed, so that the same content gives the same bytes.
+// Writes a tar archive: ustar headers, and a pax extended header (IEEE Std 1003.1, "pax Interchange
+// Format") before an entry that does not fit one. The same entries give the same bytes.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "image/tar_entry.h"
 #include "store/store.h"
 
 namespace lyr::image {
@@ -21,17 +21,22 @@ class TarWriter {
  public:
   explicit TarWriter(const store::ByteSink& sink);
 
+  // Of root's, with usual modes and the time 0.
   Result<> directory(std::string_view path);  // "blobs/"
   Result<> file(std::string_view path, std::string_view content);
   // A file of exactly `size` bytes, which come by write(). EIO: more or fewer came.
   Result<> begin_file(std::string_view path, uint64_t size);
   Result<> write(std::span<const std::byte> data);
+  Result<> write_zeros(uint64_t count);
   Result<> end_file();
+  // A member as TarReader gives it. A file's content follows, entry.size bytes as with
+  // begin_file(); none is written as a sparse one.
+  Result<> begin(const TarEntry& entry);
   // The end of the archive, and all of it to the sink.
   Result<> finish();
 
  private:
-  Result<> header(std::string_view path, char type, uint64_t size);
+  Result<> header(const TarEntry& entry);
   Result<> put(std::span<const std::byte> data);
   Result<> pad(uint64_t size);
   Result<> flush();

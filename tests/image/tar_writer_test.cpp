@@ -54,6 +54,87 @@ TEST(TarWriter, WritesWhatTheReaderReads) {
   EXPECT_TRUE(reader.has_end_marker());
 }
 
+TarEntry odd_entry(TarType type) {
+  TarEntry entry;
+  entry.type = type;
+  entry.path = std::string(150, 'p');
+  entry.attr = {.mode = 04751,
+                .uid = 3'000'000,
+                .gid = 4'000'000'000,
+                .mtime_seconds = -2,
+                .mtime_nanoseconds = 250'000'000,
+                .xattrs = {{"user.a", std::string("b\0\n=", 4)}, {"user.b", ""}}};
+  bool link = type == TarType::symlink || type == TarType::hard_link;
+  if (link) entry.link_target = std::string(120, 't');
+  bool device = type == TarType::block_device || type == TarType::character_device;
+  if (device) entry.device_major = 4095;
+  if (device) entry.device_minor = 1'048'575;
+  return entry;
+}
+
+// Each kind, with what no ustar header can hold.
+TEST(TarWriter, EntriesAreReadAsTheyWere) {
+  constexpr TarType types[] = {TarType::file,         TarType::hard_link, TarType::symlink,
+                               TarType::block_device, TarType::directory, TarType::character_device,
+                               TarType::fifo};
+  Collected out;
+  store::ByteSink sink = out.sink();
+  TarWriter writer(sink);
+  for (TarType type : types) {
+    ASSERT_TRUE(writer.begin(odd_entry(type)));
+    ASSERT_TRUE(writer.end_file());
+  }
+  ASSERT_TRUE(writer.finish());
+  MemorySource source(bytes_of(out.text));
+  TarReader reader(source);
+  for (TarType type : types) {
+    auto entry = reader.next();
+    ASSERT_TRUE(entry) << describe(entry.error());
+    TarEntry want = odd_entry(type);
+    EXPECT_EQ((*entry)->type, type);
+    EXPECT_EQ((*entry)->path, want.path);
+    EXPECT_EQ((*entry)->link_target, want.link_target);
+    EXPECT_EQ((*entry)->attr.mode, want.attr.mode);
+    EXPECT_EQ((*entry)->attr.uid, want.attr.uid);
+    EXPECT_EQ((*entry)->attr.gid, want.attr.gid);
+    EXPECT_EQ((*entry)->attr.mtime_seconds, want.attr.mtime_seconds);
+    EXPECT_EQ((*entry)->attr.mtime_nanoseconds, want.attr.mtime_nanoseconds);
+    EXPECT_EQ((*entry)->attr.xattrs, want.attr.xattrs);
+    EXPECT_EQ((*entry)->device_major, want.device_major);
+    EXPECT_EQ((*entry)->device_minor, want.device_minor);
+  }
+}
+
+TEST(TarWriter, TimesAreExact) {
+  const std::pair<int64_t, uint32_t> times[] = {{0, 1},
+                                                {-1, 999'999'999},
+                                                {-1, 0},
+                                                {-1, 1},
+                                                {1, 10},
+                                                {-7, 5},
+                                                {8'589'934'592, 0},
+                                                {8'589'934'591, 100'000'000}};
+  Collected out;
+  store::ByteSink sink = out.sink();
+  TarWriter writer(sink);
+  for (auto [seconds, nanoseconds] : times) {
+    TarEntry entry;
+    entry.path = "f";
+    entry.attr.mtime_seconds = seconds;
+    entry.attr.mtime_nanoseconds = nanoseconds;
+    ASSERT_TRUE(writer.begin(entry));
+  }
+  ASSERT_TRUE(writer.finish());
+  MemorySource source(bytes_of(out.text));
+  TarReader reader(source);
+  for (auto [seconds, nanoseconds] : times) {
+    auto entry = reader.next();
+    ASSERT_TRUE(entry);
+    EXPECT_EQ((*entry)->attr.mtime_seconds, seconds);
+    EXPECT_EQ((*entry)->attr.mtime_nanoseconds, nanoseconds) << seconds;
+  }
+}
+
 TEST(TarWriter, SizesPastEightGigabytesGoIntoAnExtendedHeader) {
   Collected out;
   store::ByteSink sink = out.sink();
