@@ -103,6 +103,19 @@ Result<> use_hierarchy(const MountTable& mounts, const CgroupHierarchy& hierarch
   return {};
 }
 
+// Beside v1's controllers version 2 has none, but its cgroups can be frozen (sandbox/freeze.h).
+// Without one a container runs as well.
+void use_bare_hierarchy(const MountTable& mounts, const CgroupHierarchy& hierarchy,
+                        const std::string& id, Cgroups& cgroups) {
+  auto made = make_directory(mounts, hierarchy, id);
+  if (!made) return;
+  cgroups.made.push_back(*made);
+  auto directory = sys::open(made->c_str(), O_RDONLY | O_DIRECTORY);
+  if (!directory) return;
+  cgroups.unified = std::move(*directory);
+  cgroups.spare = true;
+}
+
 // "/sys/fs/cgroup/x/lyr/id" of every base that has it.
 std::vector<std::string> existing(const Spec& spec) {
   std::vector<std::string> found;
@@ -162,9 +175,12 @@ Result<Cgroups> make_cgroups(const Spec& spec, std::vector<std::string>& warning
   std::optional<MountTable> mounts;  // read when there is something to make
   std::vector<Limit> left = limits;
   for (const CgroupHierarchy& hierarchy : hierarchies) {
-    if (hierarchy.unified && hierarchies.size() > 1) continue;  // hybrid: v1 has the controllers
     if (!hierarchy.unified && !wants(hierarchy, limits)) continue;
     if (!mounts) mounts = TRY(MountTable::read());
+    if (hierarchy.unified && hierarchies.size() > 1) {
+      use_bare_hierarchy(*mounts, hierarchy, spec.id, cgroups);
+      continue;
+    }
     auto used = use_hierarchy(*mounts, hierarchy, spec, limits, cgroups, warnings);
     if (!used) {
       static_cast<void>(remove_cgroups(cgroups.made));

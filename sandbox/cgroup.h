@@ -15,6 +15,7 @@ namespace lyr::sandbox {
 
 struct Cgroups {
   Fd unified;                            // the v2 directory to be born in; empty on v1
+  bool spare = false;                    // `unified` has no controllers: it can be done without
   std::vector<std::string> directories;  // v1: to be entered by writing to cgroup.procs
   std::vector<std::string> hierarchies;  // of all of them, by CgroupHierarchy::directory_name()
   std::vector<std::string> made;         // all that there is to remove in the end

@@ -161,10 +161,11 @@ Result<> listen(const Fd& channel, const Process& process, Joined& joined) {
 }  // namespace
 
 Result<Joined> join(const Spec& spec, const Fd& container_pidfd, const Process& process,
-                    Stdio stdio) {
+                    Stdio stdio, bool in_cgroups) {
   if (process.args.empty()) return fail_saying(EINVAL, "no command to run");
   pid_t first = TRY(pid_of(container_pidfd));
-  auto cgroups = TRY(find_cgroups(spec, first));
+  Cgroups cgroups;
+  if (in_cgroups) cgroups = TRY(find_cgroups(spec, first));
   Spec bare = spec;  // no mounts: they are there
   bare.mounts.clear();
   bare.root_kind = RootKind::fuse;

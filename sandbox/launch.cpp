@@ -218,8 +218,12 @@ Result<Launch> Launch::begin(const Spec& spec, Stdio stdio, const Fd& above) {
   state->cgroups = cgroups.made;
   auto [ours, theirs] = TRY(sys::socket_pair(SOCK_SEQPACKET));
   const Fd* cgroup = cgroups.unified ? &cgroups.unified : nullptr;
-  auto child = above ? clone_below(above, spec.id_map, namespaces_of(spec), cgroup)
-                     : clone_dumpable(namespaces_of(spec), cgroup);
+  auto make_child = [&](const Fd* born_in) {
+    return above ? clone_below(above, spec.id_map, namespaces_of(spec), born_in)
+                 : clone_dumpable(namespaces_of(spec), born_in);
+  };
+  auto child = make_child(cgroup);
+  if (!child && cgroups.spare) child = make_child(nullptr);
   if (!child) {
     static_cast<void>(remove_cgroups(cgroups.made));
     if (above) return fail(child.error().code, "image", describe(child.error()));

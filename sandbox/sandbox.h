@@ -106,7 +106,7 @@ class Launch {
 };
 
 // Runs one more process in the container whose first process is `container`. The caller is its
-// parent and waits for it.
+// parent and waits for it. `in_cgroups`: it is counted and frozen with the container's own.
 struct Joined {
   pid_t pid = -1;
   Fd pidfd;
@@ -114,7 +114,7 @@ struct Joined {
   std::vector<std::string> warnings;
 };
 Result<Joined> join(const Spec& spec, const Fd& container_pidfd, const Process& process,
-                    Stdio stdio);
+                    Stdio stdio, bool in_cgroups = true);
 
 // Runs `task` as id 0 of a user namespace with `map` (made for it, or joined when we already are
 // one that can), and hands back its result. For work on upper directories that hold files of many
