@@ -63,6 +63,10 @@ Result<Pipe> pipe() {
   return Pipe{Fd(ends[0]), Fd(ends[1])};
 }
 
+Result<> set_pipe_bytes(const Fd& pipe, int bytes) {
+  return check(::fcntl(pipe.get(), F_SETPIPE_SZ, bytes), "fcntl(F_SETPIPE_SZ)");
+}
+
 Result<> set_nonblocking(const Fd& fd, bool on) {
   int flags = ::fcntl(fd.get(), F_GETFL);
   if (flags == -1) return fail_errno("fcntl(F_GETFL)");

@@ -35,6 +35,9 @@ struct Pipe {
   Fd write;
 };
 Result<Pipe> pipe();
+// How much a pipe holds before its writer waits; the kernel rounds it up. EPERM: more than it lets
+// a user have (fs.pipe-max-size, a megabyte unless somebody changed it).
+Result<> set_pipe_bytes(const Fd& pipe, int bytes);
 Result<> set_nonblocking(const Fd& fd, bool on);
 
 bool is_terminal(const Fd& fd);

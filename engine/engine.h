@@ -163,6 +163,19 @@ struct DiskUsage {
   KindUsage volumes;     // active: a container has it
 };
 
+struct CommitOptions {
+  std::string name;  // as people write it; empty: the image gets none
+  std::string author;
+  std::string message;
+  std::vector<std::string> changes;  // instructions, see image/instruction.h
+  bool pause = true;                 // a running container stands still meanwhile, if it can
+};
+
+struct Committed {
+  Digest id;
+  std::vector<std::string> warnings;  // what is not as was asked for
+};
+
 struct PruneOptions {
   bool containers = true;                 // that do not run
   bool images = true;                     // that no container is made from and that have no name
@@ -228,6 +241,9 @@ class Engine {
   Result<> copy_to(std::string_view name_or_id, const std::string& path, Fd tar,
                    const UnpackOptions& options);
   Result<std::vector<unionfs::Change>> diff(std::string_view name_or_id);
+  // An image of the container's image and what diff() lists, durable when this returns. A name
+  // that another image has is taken from it.
+  Result<Committed> commit(std::string_view name_or_id, const CommitOptions& options);
   Result<DiskUsage> disk_usage();
   Result<PruneReport> prune(const PruneOptions& options);
   // Things a person should know about this host: how ids are mapped, cgroups, /dev/fuse, each "key:

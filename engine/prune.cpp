@@ -15,12 +15,6 @@ namespace {
 
 bool is_running(const ContainerInfo& info) { return info.status == Status::running; }
 
-// As make_id() makes them: nobody gave them a name.
-bool is_anonymous(const std::string& volume) {
-  auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  return volume.size() == 64 && std::ranges::all_of(volume, hex);
-}
-
 }  // namespace
 
 Result<> Engine::prune_containers(const PruneOptions& options, PruneReport& report) {

@@ -42,6 +42,11 @@ std::set<std::string> used_volumes(const std::vector<ContainerInfo>& containers)
   return used;
 }
 
+bool is_anonymous(const std::string& volume) {
+  auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  return volume.size() == 64 && std::ranges::all_of(volume, hex);
+}
+
 Result<> prepare_volumes(const Engine::State& engine, const store::Store& store,
                          const store::ImageRecord& image, const ContainerDirectory& directory,
                          ContainerInfo& info) {

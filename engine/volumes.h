@@ -21,6 +21,8 @@ Result<> prepare_volumes(const Engine::State& engine, const store::Store& store,
 // The host path a resolved volume is.
 std::string volume_path(const Engine::State& engine, const VolumeMount& volume);
 bool is_host_path(const VolumeMount& volume);
+// Whether it is a volume's name as make_id() makes them: nobody gave it one.
+bool is_anonymous(const std::string& volume);
 // All there are, by name.
 Result<std::vector<std::string>> volume_names(const Engine::State& engine);
 // Those that these containers have.

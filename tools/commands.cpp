@@ -9,15 +9,16 @@
 
 namespace lyr::tools {
 
-extern const Command cmd_attach, cmd_completion, cmd_cp, cmd_create, cmd_diff, cmd_exec, cmd_gc,
-    cmd_help, cmd_images, cmd_info, cmd_inspect, cmd_kill, cmd_load, cmd_logs, cmd_mount, cmd_ps,
-    cmd_rm, cmd_rmi, cmd_run, cmd_save, cmd_start, cmd_stop, cmd_store_analyze, cmd_store_compact,
-    cmd_store_scrub, cmd_store_stats, cmd_system_df, cmd_system_prune, cmd_tag, cmd_umount,
-    cmd_version, cmd_wait;
+extern const Command cmd_attach, cmd_commit, cmd_completion, cmd_cp, cmd_create, cmd_diff, cmd_exec,
+    cmd_gc, cmd_help, cmd_images, cmd_info, cmd_inspect, cmd_kill, cmd_load, cmd_logs, cmd_mount,
+    cmd_ps, cmd_rm, cmd_rmi, cmd_run, cmd_save, cmd_start, cmd_stop, cmd_store_analyze,
+    cmd_store_compact, cmd_store_scrub, cmd_store_stats, cmd_system_df, cmd_system_prune, cmd_tag,
+    cmd_umount, cmd_version, cmd_wait;
 
 std::span<const Command* const> all_commands() {
   static constexpr const Command* commands[] = {
       &cmd_attach,
+      &cmd_commit,
       &cmd_completion,
       &cmd_cp,
       &cmd_create,

@@ -61,9 +61,9 @@ bool take_globals(std::vector<std::string>& args, Globals& globals) {
 
 // docker's commands that lyr has not got yet.
 constexpr auto not_yet = std::to_array<std::string_view>(
-    {"build",   "commit",   "compose", "events", "export",  "history", "import", "login",
-     "logout",  "manifest", "network", "pause",  "port",    "pull",    "push",   "rename",
-     "restart", "search",   "stats",   "top",    "unpause", "update",  "volume"});
+    {"build",    "compose", "events", "export",  "history", "import", "login",  "logout",
+     "manifest", "network", "pause",  "port",    "pull",    "push",   "rename", "restart",
+     "search",   "stats",   "top",    "unpause", "update",  "volume"});
 
 std::string hint(const std::string& wrong, const std::vector<std::string>& names,
                  const std::string& lister) {

@@ -49,6 +49,14 @@ Failure unknown_flag(const Command& command, CLI::App& app, const std::string& f
                                        : "did you mean " + near + "?"));
 }
 
+// "-p=false" is docker's way to say "--pause=false", which CLI11 knows.
+std::string spelled_out(CLI::App& app, const std::string& arg) {
+  if (arg.size() < 4 || arg[0] != '-' || arg[1] == '-' || arg[2] != '=') return arg;
+  const CLI::Option* option = app.get_option_no_throw(arg.substr(0, 2));
+  bool flag = option != nullptr && !takes_value(*option) && !option->get_lnames().empty();
+  return flag ? "--" + option->get_lnames().front() + arg.substr(2) : arg;
+}
+
 // How many arguments from `at` on an option there takes: itself, and its value if that stands
 // apart. 0: unknown.
 size_t option_length(CLI::App& app, const std::string& arg) {
@@ -108,8 +116,9 @@ std::string nearest(std::string_view wrong, const std::vector<std::string>& cand
 Result<> parse(const Command& command, CLI::App& app, Action& action,
                std::vector<std::string> args) {
   if (command.takes_command) args = TRY(split_rest(command, app, action, std::move(args)));
-  for (const std::string& arg : args) {
+  for (std::string& arg : args) {
     if (command.takes_command || arg == "--") break;
+    arg = spelled_out(app, arg);
     if (arg.size() > 2 && arg.starts_with("--") &&
         app.get_option_no_throw(arg.substr(0, arg.find('='))) == nullptr) {
       return unknown_flag(command, app, arg.substr(0, arg.find('=')));

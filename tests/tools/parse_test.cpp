@@ -51,6 +51,12 @@ TEST(Parse, UnknownFlagsNameTheNearest) {
   EXPECT_EQ(said("run", {"--name"}), "--name needs a value");
 }
 
+TEST(Parse, ShortFlagsTakeTrueOrFalse) {
+  EXPECT_EQ(said("commit", {"-p=false", "web"}), "");
+  EXPECT_EQ(said("commit", {"-p=true", "-m", "text", "web", "name"}), "");
+  EXPECT_NE(said("commit", {"-p=maybe", "web"}), "");
+}
+
 TEST(Parse, WrongArgumentsAreErrors) {
   EXPECT_NE(said("stop", {}), "");
   EXPECT_NE(said("stop", {"-t", "soon", "web"}), "");
