@@ -124,8 +124,10 @@ static void write_large(int file) {
 }
 
 static void read_large(int file) {
-  while (read(file, buffer, sizeof buffer) > 0) {
+  ssize_t got;
+  while ((got = read(file, buffer, sizeof buffer)) > 0) {
   }
+  if (got < 0) die("read");
 }
 
 // The same blocks each time.

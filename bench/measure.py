@@ -116,7 +116,7 @@ class Bench:
                     # What was written before is on the disk before a clock starts.
                     subprocess.run(["sync", "-f", self.place.dir], check=True)
                     found = measure(peer)
-                except peers.Unavailable as error:
+                except (peers.Unavailable, OSError, subprocess.SubprocessError) as error:
                     self.drop(peer, key, error)
                     continue
                 if number == 0 or found is None:
@@ -194,8 +194,8 @@ class Bench:
         if argv is None:
             return None
         try:
+            subprocess.run(["sync", "-f", self.place.dir], check=True)
             if "cold" in keys:
-                subprocess.run(["sync", "-f", self.place.dir], check=True)
                 with open(DROP_CACHES, "w", encoding="ascii") as drop:
                     drop.write("3")
             said = peer.run(argv)
@@ -209,6 +209,9 @@ class Bench:
     def make_shown(self):
         """What a container is shown: the program that measures, and a tar of the image's files."""
         os.makedirs(self.place.shown)
+        # Of its own, so that a walk that stays on one file system does not enter it.
+        self.place.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", self.place.shown],
+                       as_root=True)
         shutil.copy(self.programs["bench_inside"], os.path.join(self.place.shown, "inside"))
         if "untar" not in (key for _, keys in self.containers for key in keys):
             return

@@ -175,7 +175,11 @@ class Engine(Peer):
             self.run([*self.command(), "rm", "-f", CONTAINER])
 
     def make_change(self, image, file):
-        self.run(self.inside_argv(image, ["byte", file], is_kept=True))
+        try:
+            self.run(self.inside_argv(image, ["byte", file], is_kept=True))
+        except Unavailable:
+            self.drop_change(image)
+            raise
 
     def diff_argv(self):
         return [*self.command(), "diff", CONTAINER]

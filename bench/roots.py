@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import shutil
 import tarfile
 
@@ -45,7 +46,8 @@ def mark_removals(layer):
 def mounts_beneath(directory):
     """Where something is mounted, on the directory itself, too."""
     with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
-        points = [line.split()[4] for line in mounts]
+        points = [re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), line.split()[4])
+                  for line in mounts]
     return [point for point in points if f"{point}/".startswith(f"{directory}/")]
 
 
@@ -55,6 +57,8 @@ class Overlay:
     def __init__(self, place, image, directory):
         self.place, self.dir = place, directory
         self.root = os.path.join(directory, "merged")
+        self.unmount()
+        shutil.rmtree(os.path.join(directory, "layers"), ignore_errors=True)  # of a try that failed
         self.lower = unpack(place, image, os.path.join(directory, "layers"))
 
     def mount(self):
@@ -82,6 +86,7 @@ class Copy(Overlay):
         super().__init__(place, image, directory)
         super().mount()
         self.original = os.path.join(directory, "original")
+        shutil.rmtree(self.original, ignore_errors=True)
         place.run(["cp", "-a", self.root, self.original], as_root=True)
         self.unmount()
         shutil.rmtree(os.path.join(directory, "layers"))
@@ -136,7 +141,7 @@ class KernelOverlay(Peer):
 class Native(KernelOverlay):
     name = "native"
     mount_argv = Peer.mount_argv
-    about = "no union: the image's files in a plain directory, as root under chroot"
+    about = "no union: a copy of the image just made, as root under chroot; its caches are warm"
     kind = Copy
 
 
