@@ -77,7 +77,7 @@ class MappedIds {
   // Of texts as in /proc/PID/uid_map and gid_map. EINVAL.
   static Result<MappedIds> parse(std::string_view users, std::string_view groups);
   // As in the initial namespace.
-  bool all() const { return has_user(leave_id - 1); }
+  bool all() const { return has_user(leave_id - 1) && has_group(leave_id - 1); }
   bool has_user(uint32_t id) const { return has(users_, id); }
   bool has_group(uint32_t id) const { return has(groups_, id); }
 

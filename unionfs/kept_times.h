@@ -37,10 +37,29 @@ class KeptTimes {
     std::erase_if(of(node).kept, [&](const Kept& kept) { return kept.node == node; });
   }
 
+  // The kernel has just said when the node's file was modified: what is written back soon after
+  // was written before that. Of several files some may be forgotten.
+  void tell(uint64_t node, int64_t now_ms) {
+    Stripe& stripe = of(node);
+    stripe.told[stripe.next++ % stripe.told.size()] = {node, now_ms};
+  }
+  bool was_told(uint64_t node, int64_t now_ms) {
+    return std::ranges::any_of(of(node).told, [&](const Told& told) {
+      return told.node == node && now_ms - told.at_ms < soon_ms;
+    });
+  }
+
  private:
+  static constexpr int64_t soon_ms = 2000;
+  struct Told {
+    uint64_t node = 0;  // no node's number
+    int64_t at_ms = 0;
+  };
   struct Stripe {
     PatientMutex mutex;
     std::vector<Kept> kept;
+    std::array<Told, 4> told{};
+    uint32_t next = 0;
   };
   Stripe& of(uint64_t node) { return stripes_[node % stripes_.size()]; }
   std::array<Stripe, 64> stripes_;

@@ -35,8 +35,7 @@ bool is_before(const struct timespec& one, const struct timespec& other) {
 bool Union::comes_late(const Node& node, const AttributeChange& change) {
   constexpr time_t late_s = 60;  // more than the kernel keeps what is to be written back
   const struct timespec& latest = node.more().timed_at;
-  bool only_time = !change.mode && !change.uid && !change.gid && !change.size && !change.atime;
-  return change.mtime && change.changed_at && only_time && is_before(*change.changed_at, latest) &&
+  return tells_time(change) && is_before(*change.changed_at, latest) &&
          change.changed_at->tv_sec + late_s >= latest.tv_sec;
 }
 

@@ -103,12 +103,13 @@ Result<size_t> Union::read(uint64_t id, uint64_t offset, std::span<std::byte> da
 // The time that a file is to have after a change of which the kernel tells the time, before it or
 // after it. Where that may never come it is now, if what was told last is not of just before: by
 // close and fsync it comes in any case, and is the right one.
-Result<struct timespec> Union::time_to_keep(const Fd& file) const {
+Result<struct timespec> Union::time_to_keep(uint64_t id, const Fd& file) {
   constexpr int64_t second = 1'000'000'000;
   auto before = TRY(sys::stat(file));
   int64_t now = sys::now_unix_ns();
-  if (kernel_tells_times_ || before.st_mtim.tv_sec + 1 >= now / second) return before.st_mtim;
-  return timespec{now / second, now % second};
+  bool is_right = kernel_tells_times_ || before.st_mtim.tv_sec + 1 >= now / second ||
+                  kept_times_.was_told(id, sys::now_monotonic_ms());
+  return is_right ? before.st_mtim : timespec{now / second, now % second};
 }
 
 // `change` changes the file's modification time, which it has again after that.
@@ -119,7 +120,7 @@ Result<> Union::keeping_time(uint64_t id, const Fd& file, Change change) {
     std::scoped_lock lock(time_mutex(id));
     auto* kept = kept_times_.find(id);
     if (kept == nullptr) {
-      auto time = TRY(time_to_keep(file));
+      auto time = TRY(time_to_keep(id, file));
       kept = kept_times_.add(id, time);
     }
     ++kept->changes;
@@ -151,6 +152,7 @@ Result<> Union::truncate_keeping_time(uint64_t id, const Fd& file, uint64_t size
 
 // With its time_mutex: what was set is what changes under way have to keep.
 void Union::keep_set_time(uint64_t id, const AttributeChange& set) {
+  if (!kernel_tells_times_ && tells_time(set)) kept_times_.tell(id, sys::now_monotonic_ms());
   auto* kept = kept_times_.find(id);
   if (kept == nullptr || !set.mtime) return;
   kept->time = *set.mtime;

@@ -296,9 +296,14 @@ class Union {
   template <class Change>
   Result<> keeping_time(uint64_t id, const Fd& file, Change change);
   Result<> truncate_keeping_time(uint64_t id, const Fd& file, uint64_t size);
-  Result<struct timespec> time_to_keep(const Fd& file) const;
+  Result<struct timespec> time_to_keep(uint64_t id, const Fd& file);
   void keep_set_time(uint64_t id, const AttributeChange& set);
   static Result<> drop_capabilities(const Fd& file);
+  // As the kernel does when it writes an inode back.
+  static bool tells_time(const AttributeChange& change) {
+    bool only_time = !change.mode && !change.uid && !change.gid && !change.size && !change.atime;
+    return change.mtime && change.changed_at && only_time;
+  }
   static bool comes_late(const Node& node, const AttributeChange& change);
   bool hides(std::string_view xattr) const;
   Result<> erase_invalid_acls(Ino ino, std::vector<std::string>& names);
