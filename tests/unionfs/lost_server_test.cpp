@@ -30,24 +30,24 @@ namespace {
 namespace fs = std::filesystem;
 
 // Each is one change, and fails on no plain directory.
-using Step = std::function<bool(const std::string& root)>;
+using Act = std::function<bool(const std::string& root)>;
 
-Step shift(const char* from, const char* to, unsigned flags = 0) {
+Act shift(const char* from, const char* to, unsigned flags = 0) {
   return [=](const std::string& root) {
     return renameat2(AT_FDCWD, (root + from).c_str(), AT_FDCWD, (root + to).c_str(), flags) == 0;
   };
 }
-Step make(const char* path) {
+Act make(const char* path) {
   return [=](const std::string& root) { return mkdir((root + path).c_str(), 0751) == 0; };
 }
-Step make_file(const char* path) {
+Act make_file(const char* path) {
   return [=](const std::string& root) {
     int file = open((root + path).c_str(), O_CREAT | O_EXCL | O_WRONLY, 0640);
     return file >= 0 && close(file) == 0;
   };
 }
 // What was not synchronized may be lost.
-Step put(const char* path) {
+Act put(const char* path) {
   return [=](const std::string& root) {
     int file = open((root + path).c_str(), O_WRONLY);
     bool done = file >= 0 && pwrite(file, "changed", 7, 3) == 7 && fsync(file) == 0;
@@ -57,31 +57,31 @@ Step put(const char* path) {
     return done;
   };
 }
-Step remove(const char* path) {
+Act remove(const char* path) {
   return [=](const std::string& root) { return unlink((root + path).c_str()) == 0; };
 }
-Step remove_directory(const char* path) {
+Act remove_directory(const char* path) {
   return [=](const std::string& root) { return rmdir((root + path).c_str()) == 0; };
 }
-Step mode(const char* path, mode_t to) {
+Act mode(const char* path, mode_t to) {
   return [=](const std::string& root) { return chmod((root + path).c_str(), to) == 0; };
 }
-Step attribute(const char* path, const char* value) {
+Act attribute(const char* path, const char* value) {
   return [=](const std::string& root) {
     return setxattr((root + path).c_str(), "user.a", value, 1, 0) == 0;
   };
 }
-Step another_name(const char* path, const char* name) {
+Act another_name(const char* path, const char* name) {
   return [=](const std::string& root) {
     return link((root + path).c_str(), (root + name).c_str()) == 0;
   };
 }
-Step cut(const char* path, off_t to) {
+Act cut(const char* path, off_t to) {
   return [=](const std::string& root) { return truncate((root + path).c_str(), to) == 0; };
 }
 
 // Files of the image that have several names are left out: they may part.
-const std::vector<Step> steps{
+const std::vector<Act> steps{
     make("/new"),
     make_file("/new/a"),
     put("/new/a"),
@@ -126,7 +126,7 @@ class LostServer : public testing::TestWithParam<Below> {
     plant(base_ + "/planted");
     plant(base_ + "/plain");
     states_.push_back(state_of(base_ + "/plain"));
-    for (const Step& step : steps) {
+    for (const Act& step : steps) {
       ASSERT_TRUE(step(base_ + "/plain")) << states_.size() << strerrorname_np(errno);
       states_.push_back(state_of(base_ + "/plain"));
     }
