@@ -102,7 +102,8 @@ Result<> work_in_running(const Engine::State& state, const ContainerInfo& info,
   if (!pidfd) return fail_saying(ESRCH, "container " + info.name + " has just ended");
   std::optional<sandbox::Freeze> freeze;
   if (task.pause) {
-    auto frozen = sandbox::Freeze::begin(info.id, record->container.pid);
+    Fd mark = TRY(open_frozen_mark(directory));
+    auto frozen = sandbox::Freeze::begin(info.id, record->container.pid, std::move(mark));
     if (frozen) {
       freeze.emplace(std::move(*frozen));
     } else {
@@ -113,7 +114,10 @@ Result<> work_in_running(const Engine::State& state, const ContainerInfo& info,
   spec.process = inside_process(task);
   // Outside of the container's cgroups, which stand still.
   auto joined = TRY(sandbox::join(spec, *pidfd, spec.process, std::move(stdio), !task.pause));
-  return accompany(task, joined.pidfd, complaints);
+  auto done = accompany(task, joined.pidfd, complaints);
+  auto thawed = freeze ? freeze->end() : Result<>();
+  if (!thawed) warnings.push_back(info.name + " stays paused: " + describe(thawed.error()));
+  return done;
 }
 
 }  // namespace

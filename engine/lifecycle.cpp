@@ -8,12 +8,14 @@
 #include "engine/engine_state.h"
 #include "engine/reconcile.h"
 #include "engine/resolve_options.h"
+#include "sandbox/freeze.h"
 
 namespace lyr::engine {
 namespace {
 
 constexpr int stop_timeout_default_s = 10;
 constexpr int killed_end_ms = 15000;
+constexpr int frozen_ms_max = 60000;  // a commit of some gigabytes
 
 struct Running {
   ContainerInfo info;
@@ -60,6 +62,14 @@ Result<bool> ends_within(const Fd& pidfd, int timeout_ms) {
   }
 }
 
+// While it stands still for a commit it does not hear of a signal.
+void wait_while_frozen(const Running& running) {
+  auto mark = open_frozen_mark(running.directory);
+  if (!mark) return;
+  static_cast<void>(
+      sandbox::wait_until_it_goes_on(running.info.id, running.info.pid, *mark, frozen_ms_max));
+}
+
 Result<> end_by_force(const Running& running) {
   static_cast<void>(sys::pidfd_send_signal(running.pidfd, SIGKILL));
   bool put_away = TRY(wait_until_put_away(running.directory, killed_end_ms));
@@ -78,9 +88,10 @@ Result<> Engine::stop(std::string_view name_or_id, std::optional<int> timeout_se
   int signal = TRY(parse_signal(options.stop_signal.value_or("SIGTERM")));
   int timeout =
       timeout_seconds.value_or(options.stop_timeout_seconds.value_or(stop_timeout_default_s));
-  static_cast<void>(sys::pidfd_send_signal(running->pidfd, signal));
   constexpr int forever_ms = 1 << 30;
   int timeout_ms = timeout < 0 || timeout > forever_ms / 1000 ? forever_ms : timeout * 1000;
+  if (timeout_ms > 0) wait_while_frozen(*running);
+  static_cast<void>(sys::pidfd_send_signal(running->pidfd, signal));
   bool ended = TRY(ends_within(running->pidfd, timeout_ms));
   if (!ended) return end_by_force(*running);
   TRY(wait_until_put_away(running->directory, killed_end_ms));

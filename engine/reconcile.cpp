@@ -18,6 +18,7 @@ namespace {
 
 constexpr char lock_file[] = "lock";
 constexpr char starting_file[] = "starting";
+constexpr char frozen_file[] = "frozen";
 constexpr int killed_exit_code = 137;  // 128 + SIGKILL
 
 Result<Fd> open_lock(const ContainerDirectory& directory) {
@@ -59,6 +60,10 @@ Result<> begin_start(const ContainerDirectory& directory) {
 
 void end_start(const ContainerDirectory& directory) {
   static_cast<void>(sys::unlink_at(directory.runtime, starting_file));
+}
+
+Result<Fd> open_frozen_mark(const ContainerDirectory& directory) {
+  return sys::open_at(directory.runtime, frozen_file, O_RDWR | O_CREAT, 0600);
 }
 
 Result<> clean_after(const ContainerDirectory& directory, const ContainerInfo& info) {

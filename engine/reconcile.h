@@ -36,6 +36,9 @@ Result<std::optional<ContainerInfo>> inspect_container(const Engine::State& engi
 Result<> begin_start(const ContainerDirectory& directory);
 void end_start(const ContainerDirectory& directory);
 
+// What a sandbox::Freeze of the container locks and writes to.
+Result<Fd> open_frozen_mark(const ContainerDirectory& directory);
+
 // Kills what a dead supervisor left of a run, or of a start, and records the run's end.
 Result<> clean_after(const ContainerDirectory& directory, const ContainerInfo& info);
 

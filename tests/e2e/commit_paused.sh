@@ -28,8 +28,10 @@ code 0 lyr commit --pause=false c two
 same "$err" ""
 code 0 lyr commit --no-pause c two
 goes_on
-# What has been frozen by somebody else stays so.
+# What has been frozen by somebody else stays so; and who locks the file keeps no commit waiting.
 if [ -n "$(freezer)" ]; then
+  code 0 timeout 300 flock "$(freezer)" "$LYR" commit c locked
+  same "$err" ""
   echo 1 >"$(freezer)"
   lyr commit c three >/dev/null
   is_frozen || fail "the commit let it go on"
