@@ -41,15 +41,16 @@ std::vector<std::string> bases(const MountTable& mounts, const CgroupHierarchy& 
   return found;
 }
 
-// Makes base/lyr/id and hands the path back; the error is that of the lowest base.
+// Makes base/lyr/id and hands the path back; the error is that of the lowest base. `controllers`:
+// of version 2, it is to have them.
 Result<std::string> make_directory(const MountTable& mounts, const CgroupHierarchy& hierarchy,
-                                   const std::string& id) {
+                                   const std::string& id, bool controllers) {
   Result<std::string> made = fail(ENOENT, "find a cgroup mount");
   for (const std::string& base : bases(mounts, hierarchy)) {
     Fd directory = TRY(about(sys::open(base.c_str(), O_PATH | O_DIRECTORY), base));
     auto done = sys::mkdir_all_at(directory, "lyr/" + id, 0755);
     if (done) {
-      if (hierarchy.unified) enable_controllers(directory);
+      if (controllers) enable_controllers(directory);
       return base + "/lyr/" + id;
     }
     made = about(Result<std::string>(std::unexpected(std::move(done).error())), base);
@@ -78,7 +79,7 @@ void warn_unset(const std::vector<Limit>& limits, const CgroupHierarchy* hierarc
 Result<> use_hierarchy(const MountTable& mounts, const CgroupHierarchy& hierarchy, const Spec& spec,
                        const std::vector<Limit>& limits, Cgroups& cgroups,
                        std::vector<std::string>& warnings) {
-  auto made = make_directory(mounts, hierarchy, spec.id);
+  auto made = make_directory(mounts, hierarchy, spec.id, hierarchy.unified);
   if (!made) {
     warn_unset(limits, &hierarchy,
                "no cgroup rights (" + describe(made.error()) +
@@ -107,7 +108,7 @@ Result<> use_hierarchy(const MountTable& mounts, const CgroupHierarchy& hierarch
 // Without one a container runs as well.
 void use_bare_hierarchy(const MountTable& mounts, const CgroupHierarchy& hierarchy,
                         const std::string& id, Cgroups& cgroups) {
-  auto made = make_directory(mounts, hierarchy, id);
+  auto made = make_directory(mounts, hierarchy, id, false);
   if (!made) return;
   cgroups.made.push_back(*made);
   auto directory = sys::open(made->c_str(), O_RDONLY | O_DIRECTORY);
@@ -211,9 +212,12 @@ Result<Cgroups> find_cgroups(const Spec& spec, pid_t first_process) {
     if (!mounts) mounts = TRY(MountTable::read());
     auto mount = mounts->find(hierarchy);
     auto directory = mount ? directory_of(*mount, hierarchy.path) : std::nullopt;
+    bool spare = hierarchy.unified && hierarchies.size() > 1;
+    if (!directory && spare) continue;
     if (!directory) return fail(ENOENT, "find the container's cgroup", hierarchy.path);
     if (hierarchy.unified) {
       cgroups.unified = TRY(sys::open(directory->c_str(), O_RDONLY | O_DIRECTORY));
+      cgroups.spare = spare;
     } else {
       cgroups.directories.push_back(*directory);
     }

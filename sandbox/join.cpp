@@ -178,7 +178,9 @@ Result<Joined> join(const Spec& spec, const Fd& container_pidfd, const Process& 
   }
   Fd container = TRY(enterable(container_pidfd, first, spec));
   auto [ours, theirs] = TRY(sys::socket_pair(SOCK_SEQPACKET));
-  auto between = TRY(sys::clone_process(0, cgroups.unified ? &cgroups.unified : nullptr));
+  auto cloned = sys::clone_process(0, cgroups.unified ? &cgroups.unified : nullptr);
+  if (!cloned && cgroups.spare) cloned = sys::clone_process();
+  auto between = TRY(std::move(cloned));
   if (between.pid == 0) {
     ours.reset();
     go_inside({spec, process, std::move(container), std::move(cgroups), std::move(preparation)},
