@@ -11,12 +11,11 @@
 #include <tuple>
 
 #include "base/sys_process.h"
+#include "image/clean_path.h"
 #include "sandbox/capabilities.h"
 
 namespace lyr::engine {
 namespace {
-
-constexpr char default_path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 std::string upper(std::string_view text) {
   std::string result(text);
@@ -30,29 +29,12 @@ std::string_view variable_name(std::string_view assignment) {
   return assignment.substr(0, assignment.find('='));
 }
 
-// An absolute path without empty, "." and ".." components, as docker cleans those it is given:
-// without a look at what is there. The root is "".
-std::string clean(const std::string& path) {
-  std::string place;
-  for (size_t from = 1; from <= path.size();) {
-    size_t slash = std::min(path.find('/', from), path.size());
-    std::string part = path.substr(from, slash - from);
-    from = slash + 1;
-    if (part == "..") {
-      place.resize(place.empty() ? 0 : place.rfind('/'));
-    } else if (!part.empty() && part != ".") {
-      place += "/" + part;
-    }
-  }
-  return place;
-}
-
 // So that equal places read alike.
 Result<std::string> clean_destination(const std::string& path) {
   if (!path.starts_with('/') || path.find('\0') != std::string::npos || path.size() >= PATH_MAX) {
     return fail_saying(EINVAL, "mount path '" + path + "' must be absolute in the container");
   }
-  std::string place = clean(path);
+  std::string place = image::clean_path(path);
   if (place.empty()) return fail_saying(EINVAL, "nothing can be mounted on /");
   return place;
 }
@@ -77,8 +59,7 @@ Result<> merge_volumes(const image::Config& image, CreateOptions& options) {
 std::vector<std::string> merge_environment(const image::Config& image, const CreateOptions& asked) {
   std::vector<std::string> env;
   for (const std::string& assignment : image.env) set_variable(env, assignment);
-  auto is_path = [](const std::string& assignment) { return assignment.starts_with("PATH="); };
-  if (std::ranges::none_of(env, is_path)) env.insert(env.begin(), default_path);
+  if (!has_path(env)) env.insert(env.begin(), default_path);
   for (const std::string& assignment : asked.env) {
     if (assignment.find('=') != std::string::npos) {
       set_variable(env, assignment);
@@ -181,6 +162,11 @@ Result<std::vector<std::string>> capabilities_of(const std::vector<std::string>&
   return set;
 }
 
+bool has_path(const std::vector<std::string>& env) {
+  auto is_path = [](const std::string& assignment) { return assignment.starts_with("PATH="); };
+  return std::ranges::any_of(env, is_path);
+}
+
 Result<> resolve_options(const image::Config& image, const CreateOptions& asked,
                          ContainerInfo& info) {
   info.options = asked;
@@ -195,7 +181,7 @@ Result<> resolve_options(const image::Config& image, const CreateOptions& asked,
     return fail_saying(EINVAL, "the working directory '" + *options.working_dir +
                                    "' is invalid, it needs to be an absolute path");
   }
-  std::string directory = clean(*options.working_dir);
+  std::string directory = image::clean_path(*options.working_dir);
   options.working_dir = directory.empty() ? "/" : directory;
   if (!options.stop_signal) {
     options.stop_signal = image.stop_signal.empty() ? "SIGTERM" : image.stop_signal;

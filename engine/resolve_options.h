@@ -20,6 +20,10 @@ Result<int> parse_signal(std::string_view text);
 Result<std::vector<std::string>> capabilities_of(const std::vector<std::string>& add,
                                                  const std::vector<std::string>& drop);
 
+// What a container has when neither its image nor who made it says a PATH.
+constexpr char default_path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+bool has_path(const std::vector<std::string>& env);
+
 // Sets NAME=value in an environment, replacing what NAME was.
 void set_variable(std::vector<std::string>& env, std::string assignment);
 

@@ -49,7 +49,7 @@ Json history_entry(const ChildImage& child) {
 
 Result<std::string> child_config(std::string_view parent, const ChildImage& child) {
   auto checked = TRY(parse_config(parent));
-  if (checked.diff_ids.size() == image_layers_max)
+  if (child.layer && checked.diff_ids.size() >= image_layers_max)
     return bad_json("the image has " + std::to_string(image_layers_max) + " layers already");
   Json root = TRY(parse_json(parent, "config"));
   const Json* history = TRY(array_field(root, "history"));

@@ -31,6 +31,7 @@ Result<> read_run_section(const Json& section, Config& config) {
   config.env = TRY(texts_field(section, "Env"));
   config.entrypoint = TRY(text_or_texts_field(section, "Entrypoint"));
   config.cmd = TRY(text_or_texts_field(section, "Cmd"));
+  config.shell = TRY(texts_field(section, "Shell"));
   config.user = TRY(text_field(section, "User"));
   config.working_dir = TRY(text_field(section, "WorkingDir"));
   config.stop_signal = TRY(text_field(section, "StopSignal"));
@@ -38,7 +39,7 @@ Result<> read_run_section(const Json& section, Config& config) {
   config.exposed_ports = TRY(keys_field(section, "ExposedPorts"));
   config.labels = TRY(text_map_field(section, "Labels"));
   size_t longest =
-      std::max({config.env.size(), config.entrypoint.size(), config.cmd.size(),
+      std::max({config.env.size(), config.entrypoint.size(), config.cmd.size(), config.shell.size(),
                 config.volumes.size(), config.exposed_ports.size(), config.labels.size()});
   if (longest > list_items_max) {
     return bad_json("config has a list of more than " + std::to_string(list_items_max) + " items");

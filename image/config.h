@@ -24,6 +24,7 @@ struct Config {
   std::vector<std::string> env;  // "NAME=value"
   std::vector<std::string> entrypoint;
   std::vector<std::string> cmd;
+  std::vector<std::string> shell;  // of commands that are no list; empty: /bin/sh -c
   std::string user;
   std::string working_dir;
   std::string stop_signal;

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <optional>
 
+#include "image/clean_path.h"
 #include "image/json_text.h"
 #include "image/shell_word.h"
 
@@ -29,6 +30,14 @@ std::string upper(std::string_view text) {
   return result;
 }
 
+std::string lower(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return result;
+}
+
 Failure wrong(const std::string& why) { return fail_saying(EINVAL, why); }
 
 std::string_view variable_name(std::string_view assignment) {
@@ -38,7 +47,8 @@ std::string_view variable_name(std::string_view assignment) {
 Variables variables_of(const Config& config) {
   return [&config](std::string_view name) -> std::string {
     auto found = std::ranges::find(config.env, name, variable_name);
-    return found == config.env.end() ? "" : found->substr(name.size() + 1);
+    if (found == config.env.end() || found->size() == name.size()) return "";
+    return found->substr(name.size() + 1);
   };
 }
 
@@ -55,10 +65,13 @@ std::optional<std::vector<std::string>> list_in(std::string_view text) {
   return list;
 }
 
-std::vector<std::string> command_in(std::string_view text) {
+std::vector<std::string> command_in(std::string_view text, const Config& config) {
   auto list = list_in(text);
   if (list) return std::move(*list);
-  return {"/bin/sh", "-c", std::string(text)};
+  std::vector<std::string> command = config.shell;
+  if (command.empty()) command = {"/bin/sh", "-c"};
+  command.emplace_back(text);
+  return command;
 }
 
 void insert_sorted(std::vector<std::string>& list, std::string item) {
@@ -67,14 +80,14 @@ void insert_sorted(std::vector<std::string>& list, std::string item) {
 }
 
 Result<> set_command(std::string_view text, ConfigChange& change) {
-  change.config.cmd = command_in(text);
+  change.config.cmd = command_in(text, change.config);
   change.has_command = true;
   return {};
 }
 
 // The command is for the entrypoint that was: another one has none until there is a CMD.
 Result<> set_entrypoint(std::string_view text, ConfigChange& change) {
-  change.config.entrypoint = command_in(text);
+  change.config.entrypoint = command_in(text, change.config);
   if (!change.config.entrypoint.empty() && !change.has_command) change.config.cmd.clear();
   return {};
 }
@@ -132,7 +145,7 @@ std::optional<uint32_t> port_number(std::string_view text) {
 // "80", "80/udp", "8000-8010/tcp".
 Result<> expose(const std::string& text, Config& config) {
   size_t slash = std::min(text.find('/'), text.size());
-  std::string protocol = slash == text.size() ? "tcp" : text.substr(slash + 1);
+  std::string protocol = slash == text.size() ? "tcp" : lower(text.substr(slash + 1));
   std::string_view ports = std::string_view(text).substr(0, slash);
   size_t dash = std::min(ports.find('-'), ports.size());
   auto first = port_number(ports.substr(0, dash));
@@ -164,6 +177,7 @@ Result<> add_volumes(std::string_view text, ConfigChange& change) {
 }
 
 Result<> set_user(std::string_view text, ConfigChange& change) {
+  if (split_words(text).size() != 1) return wrong("a user is one word");
   change.config.user = TRY(expand_word(text, variables_of(change.config)));
   return {};
 }
@@ -171,12 +185,10 @@ Result<> set_user(std::string_view text, ConfigChange& change) {
 // From where it was, if it is relative.
 Result<> set_directory(std::string_view text, ConfigChange& change) {
   std::string path = TRY(expand_word(text, variables_of(change.config)));
+  if (path.empty()) return {};
   std::string& directory = change.config.working_dir;
-  if (path.starts_with('/')) {
-    directory = std::move(path);
-  } else if (!path.empty()) {
-    directory += (directory.ends_with('/') ? "" : "/") + path;
-  }
+  std::string cleaned = clean_path(path.starts_with('/') ? path : "/" + directory + "/" + path);
+  directory = cleaned.empty() ? "/" : cleaned;
   return {};
 }
 

@@ -55,9 +55,30 @@ TEST(InstructionTest, Variables) {
             (std::map<std::string, std::string>{{"com.example", "a b"}, {"x", "$PATH"}}));
 }
 
+TEST(InstructionTest, AVariableWithoutAValueIsEmpty) {
+  ConfigChange change;
+  change.config.env = {"BARE"};
+  ASSERT_TRUE(apply_instruction("ENV A=x$BARE", change));
+  EXPECT_EQ(change.config.env, (Words{"BARE", "A=x"}));
+}
+
+TEST(InstructionTest, TheImageMayHaveAnotherShell) {
+  ConfigChange change;
+  change.config.shell = {"/bin/ash", "-ec"};
+  ASSERT_TRUE(apply_instruction("CMD a b", change));
+  EXPECT_EQ(change.config.cmd, (Words{"/bin/ash", "-ec", "a b"}));
+}
+
+TEST(InstructionTest, DirectoriesAreClean) {
+  EXPECT_EQ(after({"WORKDIR /a/./b//c/../"}).config.working_dir, "/a/b");
+  EXPECT_EQ(after({"WORKDIR /a/b", "WORKDIR ../c/"}).config.working_dir, "/a/c");
+  EXPECT_EQ(after({"WORKDIR a"}).config.working_dir, "/a");
+  EXPECT_EQ(after({"WORKDIR /a", "WORKDIR ../../.."}).config.working_dir, "/");
+}
+
 TEST(InstructionTest, TheRest) {
   auto change =
-      after({"EXPOSE 80 53/udp 8000-8002", "VOLUME /b /a", R"(VOLUME ["/c d"])", "USER 7:8",
+      after({"EXPOSE 80/TCP 53/udp 8000-8002", "VOLUME /b /a", R"(VOLUME ["/c d"])", "USER 7:8",
              "WORKDIR /w", "WORKDIR sub", "STOPSIGNAL SIGINT", "ONBUILD RUN make"});
   EXPECT_EQ(change.config.exposed_ports,
             (Words{"53/udp", "80/tcp", "8000/tcp", "8001/tcp", "8002/tcp"}));
@@ -69,10 +90,26 @@ TEST(InstructionTest, TheRest) {
 }
 
 TEST(InstructionTest, WhatIsWrongIsSaid) {
-  for (const char* bad :
-       {"", "RUN make", "FROM x", "COPY a b", "CMD", "ENV A", "ENV A=1 B", "ENV =1", "ENV A='",
-        "ENV A=${B", "ENV A=${B?c}", "EXPOSE 0", "EXPOSE 70000", "EXPOSE 80/icmp", "EXPOSE 9-8",
-        "EXPOSE x", R"(VOLUME [""])", "ONBUILD ONBUILD RUN x", "ONBUILD FROM x"}) {
+  for (const char* bad : {"",
+                          "RUN make",
+                          "FROM x",
+                          "COPY a b",
+                          "CMD",
+                          "ENV A",
+                          "ENV A=1 B",
+                          "ENV =1",
+                          "ENV A='",
+                          "ENV A=${B",
+                          "ENV A=${B?c}",
+                          "EXPOSE 0",
+                          "EXPOSE 70000",
+                          "EXPOSE 80/icmp",
+                          "EXPOSE 9-8",
+                          "EXPOSE x",
+                          R"(VOLUME [""])",
+                          "ONBUILD ONBUILD RUN x",
+                          "ONBUILD FROM x",
+                          "USER a b"}) {
     EXPECT_NE(refused(bad).find("invalid change '" + std::string(bad) + "'"), std::string::npos)
         << bad << ": " << refused(bad);
   }
@@ -153,6 +190,9 @@ TEST(ChildConfigTest, NoImageHasMoreLayersThanCanBeLoaded) {
   auto text = child_config(json.dump(), child());
   ASSERT_FALSE(text);
   EXPECT_NE(describe(text.error()).find("layers already"), std::string::npos);
+  ChildImage same = child();
+  same.layer = std::nullopt;
+  EXPECT_TRUE(child_config(json.dump(), same));
 }
 
 }  // namespace
