@@ -20,6 +20,7 @@ namespace lyr::engine {
 namespace {
 
 constexpr int pipe_bytes = 1 << 20;
+constexpr size_t left_out_told_max = 10;
 
 // Where the container's changes are, on their way into the store.
 struct Layer {
@@ -64,6 +65,8 @@ Result<image::ChildImage> child_of(const ContainerInfo& info, const image::Confi
   child.change.config = config_of(info, image);
   for (const std::string& change : options.changes)
     TRY(image::apply_instruction(change, child.change));
+  // Until here: an instruction may say $PATH.
+  if (!has_path(image.env)) std::erase(child.change.config.env, default_path);
   const std::string& signal = child.change.config.stop_signal;
   if (!signal.empty()) TRY(parse_signal(signal));
   child.created = format_time(sys::now_unix_ns());
@@ -113,6 +116,20 @@ Result<store::ImageRecord> record_of(const store::ImageRecord& parent,
   return record;
 }
 
+void warn_of(const std::vector<std::string>& left_out, std::vector<std::string>& warnings) {
+  size_t told = std::min(left_out.size(), left_out_told_max);
+  warnings.insert(warnings.end(), left_out.begin(), left_out.begin() + static_cast<long>(told));
+  if (told < left_out.size())
+    warnings.push_back("and " + std::to_string(left_out.size() - told) + " more are left out");
+}
+
+// What would be no image is refused before anything stands still or is packed.
+Result<> could_be(const store::ImageRecord& parent, image::ChildImage child) {
+  child.layer = parent.id;  // any digest
+  TRY(image::child_config(parent.config_json, child));
+  return {};
+}
+
 }  // namespace
 
 Result<Committed> Engine::commit(std::string_view name_or_id, const CommitOptions& options) {
@@ -123,6 +140,7 @@ Result<Committed> Engine::commit(std::string_view name_or_id, const CommitOption
   auto config = TRY(image::parse_config(parent->config_json));
   auto child = TRY(child_of(info, config, options));
   auto tag = TRY(tag_of(options.name));
+  TRY(could_be(*parent, child));
 
   Committed committed;
   std::optional<store::Import> import;
@@ -139,8 +157,7 @@ Result<Committed> Engine::commit(std::string_view name_or_id, const CommitOption
   work.pause = options.pause;
   work.before = [&]() -> Result<> {
     layer.changes = TRY(diff(info.id));
-    for (std::string& sentence : drop_unspeakable(layer.changes))
-      committed.warnings.push_back(std::move(sentence));
+    warn_of(drop_unspeakable(layer.changes), committed.warnings);
     auto tree = TRY(images->open_image_tree(parent->chain_id));
     auto root = tree.attr(store::root_ino);
     layer.root = {.permissions = root.mode & 07777, .uid = root.uid, .gid = root.gid};

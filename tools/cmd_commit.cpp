@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "tools/command.h"
+#include "tools/text.h"
 
 namespace lyr::tools {
 namespace {
@@ -26,7 +27,7 @@ class CommitAction : public Action {
     auto* engine = TRY(context.engine());
     auto committed = TRY(engine->commit(container_, options_));
     for (const std::string& warning : committed.warnings)
-      std::fprintf(stderr, "lyr commit: warning: %s\n", warning.c_str());
+      std::fprintf(stderr, "lyr commit: warning: %s\n", printable(warning).c_str());
     std::printf("%s\n", committed.id.text().c_str());
     return 0;
   }

@@ -45,22 +45,18 @@ std::string shortened(const std::string& text, size_t width) {
   return characters <= width ? text : text.substr(0, end) + "…";
 }
 
-// As Go's %q: what an image says shall not move a person's cursor.
+// What an image or a container says shall not move a person's cursor.
+std::string printable(char c) {
+  if (c == '\n') return "\\n";
+  if (c == '\t') return "\\t";
+  bool control = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  return control ? fmt::format("\\x{:02x}", static_cast<unsigned char>(c)) : std::string(1, c);
+}
+
+// As Go's %q.
 std::string in_quotes(std::string_view text) {
   std::string result = "\"";
-  for (char c : text) {
-    if (c == '"' || c == '\\') {
-      result += std::string("\\") + c;
-    } else if (c == '\n') {
-      result += "\\n";
-    } else if (c == '\t') {
-      result += "\\t";
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      result += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    } else {
-      result += c;
-    }
-  }
+  for (char c : text) result += (c == '"' || c == '\\' ? "\\" : "") + printable(c);
   return result + "\"";
 }
 
@@ -127,6 +123,12 @@ std::string status_text(const engine::ContainerInfo& info, int64_t now) {
       return fmt::format("Dead ({}) {} ago", info.exit_code, since(info.finished_unix_ns));
   }
   return "";
+}
+
+std::string printable(std::string_view text) {
+  std::string result;
+  for (char c : text) result += printable(c);
+  return result;
 }
 
 std::string command_text(const std::vector<std::string>& command, bool whole) {

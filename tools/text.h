@@ -20,6 +20,8 @@ std::string human_duration(int64_t seconds);  // "About a minute", "3 hours"
 std::string short_id(std::string_view id);    // 12 digits
 std::string status_text(const engine::ContainerInfo& info, int64_t now_unix_ns);
 std::string command_text(const std::vector<std::string>& command, bool whole);
+// One line of text: control characters are shown as "\n", "\x1b".
+std::string printable(std::string_view text);
 
 // "64m", "1.5g", "1024": bytes. EINVAL.
 Result<int64_t> parse_size(std::string_view text);

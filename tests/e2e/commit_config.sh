@@ -72,6 +72,7 @@ refuse "ENV A" -c 'ENV A' changed
 refuse "SIGNOTHING" -c 'STOPSIGNAL SIGNOTHING' changed
 refuse "Bad" changed Bad/Name
 refuse "digest" changed name@$again
+refuse "more than 4096 items" -c 'EXPOSE 1-4097' changed
 same "$(lyr images -aq | sort)" "$before"
 # A name that only a layer may have.
 lyr run --name odd busybox sh -c 'mkdir /etc/.wh.d
@@ -79,3 +80,22 @@ lyr run --name odd busybox sh -c 'mkdir /etc/.wh.d
 code 0 lyr commit odd odd
 same "$(grep -c 'is left out' <<<"$err")" 2
 prints "group kept passwd" lyr run --rm odd sh -c 'ls -A /etc | grep -v "host\|resolv" | xargs'
+# Such names move no cursor, and do not fill the screen.
+lyr run --name odder busybox sh -c \
+  'for i in $(seq 13); do touch "/etc/.wh.$(printf "\033[2J")$i"; done'
+code 0 lyr commit odder
+same "$(grep -c '/etc/.wh.\\x1b\[2J[0-9]* is left out' <<<"$err")" 10
+has "$err" "and 3 more are left out"
+# A PATH that nobody gave is not said, and instructions know it.
+python3 -B - "$here" >bare.tar <<'MAKE'
+import sys
+sys.path.insert(0, sys.argv[1])
+from damage import entry, saved_image, tar_of
+sys.stdout.buffer.write(saved_image(tar_of(entry("file", b"1"))))
+MAKE
+lyr load -q -i bare.tar >/dev/null
+lyr create --name bare bad x >/dev/null
+lacks "$(config_of $(lyr commit bare) 'c["config"]')" PATH
+has "$(config_of $(lyr commit -c 'ENV PATH=/x:$PATH' bare) 'c["config"]["Env"]')" PATH=/x:/usr/
+lyr create --name given -e PATH=/given bad x >/dev/null
+prints PATH=/given config_of $(lyr commit given) 'c["config"]["Env"]'

@@ -43,6 +43,9 @@ lyr exec c dd if=/dev/urandom of=/larger bs=1M count=12 2>/dev/null
 code 1 lyr commit c full
 has "$err" "No space"
 goes_on
+# What could be no image is refused before that.
+code 1 lyr commit -c 'EXPOSE 1-4097' c full
+has "$err" "more than 4096 items"
 prints "$kept" eval "lyr images --format '{{.Repository}}' | sort | xargs"
 lyr exec c rm /larger
 lyr commit c fits >/dev/null 2>&1

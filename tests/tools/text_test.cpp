@@ -75,6 +75,10 @@ TEST(Text, ColumnsAreAsWideAsDockers) {
             "…………………………………   x\n");
 }
 
+TEST(Text, WhatIsShownMovesNoCursor) {
+  EXPECT_EQ(printable("/a\x1b[2J\n\t\x7f ä"), R"(/a\x1b[2J\n\t\x7f ä)");
+}
+
 TEST(Text, CommandsAreCutAtTwentyCharacters) {
   EXPECT_EQ(command_text({"sleep", "inf"}, false), "\"sleep inf\"");
   EXPECT_EQ(command_text({"sh", "-c", "echo one two three"}, false), "\"sh -c 'echo one two…\"");
