@@ -20,6 +20,7 @@ constexpr uint32_t directory_mode = 0755;
 constexpr uint32_t second_ns = 1'000'000'000;
 constexpr std::string_view pax_name = "PaxHeaders/entry";
 constexpr char pax_type = 'x';
+constexpr std::string_view sparse_name = "GNUSparseFile.0/entry";  // for who knows of no such
 
 using Block = std::array<char, tar_block_bytes>;
 
@@ -91,6 +92,35 @@ std::string pax_record(std::string_view key, std::string_view value) {
   return std::to_string(length) + " " + std::string(key) + "=" + std::string(value) + "\n";
 }
 
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view digits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  uint32_t bits = 0;
+  int count = 0;
+  for (char c : bytes) {
+    bits = bits << 8 | static_cast<uint8_t>(c);
+    for (count += 8; count >= 6; count -= 6) text += digits[bits >> (count - 6) & 63];
+  }
+  if (count > 0) text += digits[bits << (6 - count) & 63];
+  return text;
+}
+
+// A record's key ends at the first "=": a name with one only goes into the form that libarchive
+// has, with the name as in a URL.
+std::string xattr_record(std::string_view name, std::string_view value) {
+  constexpr std::string_view hex = "0123456789ABCDEF";
+  if (!name.contains('=')) return pax_record("SCHILY.xattr." + std::string(name), value);
+  std::string encoded;
+  for (char c : name) {
+    auto byte = static_cast<uint8_t>(c);
+    bool plain = byte > ' ' && byte < 0x7f && c != '%' && c != '=';
+    if (plain) encoded += c;
+    if (!plain) encoded += {'%', hex[byte >> 4], hex[byte & 15]};
+  }
+  return pax_record("LIBARCHIVE.xattr." + encoded, base64(value));
+}
+
 // "-1.25" is a second and a quarter before 1970.
 std::string pax_time(int64_t seconds, uint32_t nanoseconds) {
   bool negative = seconds < 0;
@@ -117,9 +147,24 @@ std::string pax_records(const TarEntry& entry) {
   if (attr.gid > octal_id_max) records += pax_record("gid", std::to_string(attr.gid));
   if (attr.mtime_nanoseconds > 0 || !fits_octal(attr.mtime_seconds))
     records += pax_record("mtime", pax_time(attr.mtime_seconds, attr.mtime_nanoseconds));
-  for (const auto& [name, value] : attr.xattrs)
-    records += pax_record("SCHILY.xattr." + name, value);
+  for (const auto& [name, value] : attr.xattrs) records += xattr_record(name, value);
   return records;
+}
+
+// GNU tar's format 1.0 of sparse files (its manual, "PAX Format, Version 1.0"): the name and size
+// of the file, and ahead of what is stored of it a map, padded to a block.
+std::string sparse_records(const TarEntry& entry) {
+  return pax_record("GNU.sparse.major", "1") + pax_record("GNU.sparse.minor", "0") +
+         pax_record("GNU.sparse.name", entry.path) +
+         pax_record("GNU.sparse.realsize", std::to_string(entry.size));
+}
+
+std::string sparse_map(const std::vector<SparseSegment>& segments) {
+  std::string map = std::to_string(segments.size()) + "\n";
+  for (const SparseSegment& segment : segments)
+    map += std::to_string(segment.offset) + "\n" + std::to_string(segment.length) + "\n";
+  map.resize((map.size() + tar_block_bytes - 1) / tar_block_bytes * tar_block_bytes);
+  return map;
 }
 
 TarEntry plain_entry(std::string_view path, TarType type, uint64_t size) {
@@ -159,8 +204,8 @@ Result<> TarWriter::pad(uint64_t size) {
   return over == 0 ? Result<>() : put(std::span(zeros).subspan(over));
 }
 
-Result<> TarWriter::header(const TarEntry& entry) {
-  std::string records = pax_records(entry);
+Result<> TarWriter::header(const TarEntry& entry, std::string records) {
+  records += pax_records(entry);
   if (!records.empty()) {
     Block extended = make_header(plain_entry(pax_name, TarType::file, records.size()), pax_type);
     TRY(put(std::as_bytes(std::span(extended))));
@@ -189,11 +234,22 @@ Result<> TarWriter::begin(const TarEntry& entry) {
   CHECK(left_ == 0);
   bool is_file = entry.type == TarType::file;
   CHECK(is_file || entry.size == 0);
+  if (entry.sparse) return begin_sparse(entry);
   file_bytes_ = left_ = entry.size;
   if (entry.type != TarType::directory || entry.path.ends_with('/')) return header(entry);
   TarEntry named = entry;
   named.path += '/';
   return header(named);
+}
+
+Result<> TarWriter::begin_sparse(const TarEntry& entry) {
+  std::string map = sparse_map(entry.segments);
+  TarEntry member = entry;
+  member.path = sparse_name;
+  member.size = map.size() + entry.stored_bytes;
+  TRY(header(member, sparse_records(entry)));
+  file_bytes_ = left_ = entry.stored_bytes;
+  return put(std::as_bytes(std::span(map)));
 }
 
 Result<> TarWriter::write(std::span<const std::byte> data) {

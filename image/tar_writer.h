@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -30,13 +31,14 @@ class TarWriter {
   Result<> write_zeros(uint64_t count);
   Result<> end_file();
   // A member as TarReader gives it. A file's content follows, entry.size bytes as with
-  // begin_file(); none is written as a sparse one.
+  // begin_file(); of a sparse one only what its segments name, entry.stored_bytes in all.
   Result<> begin(const TarEntry& entry);
   // The end of the archive, and all of it to the sink.
   Result<> finish();
 
  private:
-  Result<> header(const TarEntry& entry);
+  Result<> begin_sparse(const TarEntry& entry);
+  Result<> header(const TarEntry& entry, std::string records = "");
   Result<> put(std::span<const std::byte> data);
   Result<> pad(uint64_t size);
   Result<> flush();

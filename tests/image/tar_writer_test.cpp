@@ -105,6 +105,25 @@ TEST(TarWriter, EntriesAreReadAsTheyWere) {
   }
 }
 
+TEST(TarWriter, NamesOfAttributesMayHoldAnEqualsSign) {
+  const std::vector<std::pair<std::string, std::string>> xattrs = {
+      {"user.a", "plain"},           {"user.a=b", "one"},         {"user.=", ""},
+      {"user.%3d=\xff\n c", "four"}, {"user.b=", "\xff\xfe\xfd"}, {"user.c=d=e", "fifth"}};
+  Collected out;
+  store::ByteSink sink = out.sink();
+  TarWriter writer(sink);
+  TarEntry entry;
+  entry.path = "f";
+  entry.attr.xattrs = xattrs;
+  ASSERT_TRUE(writer.begin(entry));
+  ASSERT_TRUE(writer.finish());
+  MemorySource source(bytes_of(out.text));
+  TarReader reader(source);
+  auto read = reader.next();
+  ASSERT_TRUE(read) << describe(read.error());
+  EXPECT_EQ((*read)->attr.xattrs, xattrs);
+}
+
 TEST(TarWriter, TimesAreExact) {
   const std::pair<int64_t, uint32_t> times[] = {{0, 1},
                                                 {-1, 999'999'999},
@@ -133,6 +152,45 @@ TEST(TarWriter, TimesAreExact) {
     EXPECT_EQ((*entry)->attr.mtime_seconds, seconds);
     EXPECT_EQ((*entry)->attr.mtime_nanoseconds, nanoseconds) << seconds;
   }
+}
+
+TEST(TarWriter, OfASparseFileOnlyTheDataIsThere) {
+  constexpr uint64_t size = uint64_t{10} << 40;
+  Collected out;
+  store::ByteSink sink = out.sink();
+  TarWriter writer(sink);
+  TarEntry entry = odd_entry(TarType::file);
+  entry.path += "/file";
+  entry.size = size;
+  entry.sparse = true;
+  entry.segments = {{0, 3}, {uint64_t{1} << 40, 600}, {size, 0}};
+  entry.stored_bytes = 603;
+  ASSERT_TRUE(writer.begin(entry));
+  ASSERT_TRUE(writer.write(bytes_of("one" + std::string(600, 'x'))));
+  ASSERT_TRUE(writer.end_file());
+  ASSERT_TRUE(writer.file("after", "it"));
+  ASSERT_TRUE(writer.finish());
+  MemorySource source(bytes_of(out.text));
+  TarReader reader(source);
+  auto read = reader.next();
+  ASSERT_TRUE(read) << describe(read.error());
+  EXPECT_EQ((*read)->path, entry.path);
+  EXPECT_EQ((*read)->size, size);
+  EXPECT_TRUE((*read)->sparse);
+  EXPECT_EQ((*read)->segments, entry.segments);
+  EXPECT_EQ((*read)->stored_bytes, 603u);
+  EXPECT_EQ((*read)->attr.xattrs, entry.attr.xattrs);
+  std::string content;
+  while (true) {
+    auto piece = reader.payload();
+    ASSERT_TRUE(piece) << describe(piece.error());
+    if (piece->empty()) break;
+    content.append(reinterpret_cast<const char*>(piece->data()), piece->size());
+  }
+  EXPECT_EQ(content, "one" + std::string(600, 'x'));
+  read = reader.next();
+  ASSERT_TRUE(read) << describe(read.error());
+  EXPECT_EQ((*read)->path, "after");
 }
 
 TEST(TarWriter, SizesPastEightGigabytesGoIntoAnExtendedHeader) {
