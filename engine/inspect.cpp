@@ -45,7 +45,8 @@ std::string describe_reads() {
 }
 
 // What lyr made itself so that something could be mounted on it, and directories that changed by
-// nothing else: no change of the container's (docker has such places in a layer of their own).
+// nothing else, their owner and mode neither: no change of the container's (docker has such places
+// in a layer of their own).
 void drop_mountpoints(const ContainerInfo& info, std::vector<unionfs::Change>& changes) {
   std::set<std::string> mounted{"/dev",       "/proc",         "/sys",
                                 "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"};
@@ -67,10 +68,34 @@ void drop_mountpoints(const ContainerInfo& info, std::vector<unionfs::Change>& c
     std::string inside = path + "/";
     auto next = std::ranges::lower_bound(changes, inside, {}, &unionfs::Change::path);
     bool holds = next != changes.end() && next->path.starts_with(inside);
-    bool made = changes[i].kind != unionfs::ChangeKind::deleted;
-    if (made && above.contains(path) && !holds)
+    bool plain = changes[i].kind != unionfs::ChangeKind::deleted && !changes[i].dressed;
+    if (plain && above.contains(path) && !holds)
       changes.erase(changes.begin() + static_cast<ptrdiff_t>(i));
   }
+}
+
+// A row ends with a NUL, as its path does. An id of -1: there is none.
+std::string row_of(const unionfs::Change& change) {
+  std::string row(1, static_cast<char>(change.kind));
+  auto owner = change.owner.value_or(unionfs::Owner{unionfs::leave_id, unionfs::leave_id});
+  for (uint64_t number :
+       {uint64_t{change.dressed}, change.links_as, uint64_t{owner.uid}, uint64_t{owner.gid}})
+    row += std::to_string(number) + " ";
+  return row + change.path + '\0';
+}
+
+unionfs::Change change_of(const char* row) {
+  unionfs::Change change;
+  change.kind = static_cast<unionfs::ChangeKind>(*row++);
+  char* at = nullptr;
+  change.dressed = std::strtoull(row, &at, 10) != 0;
+  change.links_as = std::strtoull(at, &at, 10);
+  unionfs::Owner owner;
+  owner.uid = static_cast<uint32_t>(std::strtoull(at, &at, 10));
+  owner.gid = static_cast<uint32_t>(std::strtoull(at, &at, 10));
+  if (owner.uid != unionfs::leave_id) change.owner = owner;
+  change.path = at + 1;
+  return change;
 }
 
 // Which of them a container may ask for.
@@ -108,17 +133,14 @@ Result<std::vector<unionfs::Change>> Engine::diff(std::string_view name_or_id) {
   auto tree = TRY(images->open_image_tree(image->chain_id));
   Fd upper = TRY(sys::open_at(directory.persistent, "upper", O_RDONLY | O_DIRECTORY));
   auto map = TRY(choose_map());
+  auto ownership = map.map.single ? unionfs::Ownership::in_xattr : unionfs::Ownership::real;
   // Files of other ids can only be looked at as their owner: the list comes back through an unnamed
   // file.
   Fd list = TRY(sys::open_unnamed(directory.persistent, O_RDWR, 0600));
   auto write_list = [&]() -> Result<> {
-    auto changes = TRY(unionfs::changes(upper, tree));
+    auto changes = TRY(unionfs::changes(upper, tree, ownership));
     std::string text;
-    for (const unionfs::Change& change : changes) {
-      text += static_cast<char>(change.kind);
-      text += std::to_string(change.links_as) + change.path;
-      text += '\0';
-    }
+    for (const unionfs::Change& change : changes) text += row_of(change);
     return sys::write_all(list, text);
   };
   TRY(sandbox::run_mapped(map.map, write_list));
@@ -126,13 +148,8 @@ Result<std::vector<unionfs::Change>> Engine::diff(std::string_view name_or_id) {
   std::string text(static_cast<size_t>(status.st_size), '\0');
   TRY(sys::pread_exactly(list, std::as_writable_bytes(std::span(text)), 0));
   std::vector<unionfs::Change> changes;
-  for (size_t at = 0; at < text.size();) {
-    std::string row(text.c_str() + at);
-    at += row.size() + 1;
-    uint64_t links_as = std::strtoull(row.c_str() + 1, nullptr, 10);
-    auto kind = static_cast<unionfs::ChangeKind>(row[0]);
-    changes.push_back({kind, row.substr(row.find('/')), links_as});
-  }
+  for (size_t at = 0; at < text.size(); at = text.find('\0', at) + 1)
+    changes.push_back(change_of(text.c_str() + at));
   drop_mountpoints(info, changes);
   return changes;
 }

@@ -25,11 +25,6 @@ Split split(const std::string& path) {
   return {slash == 0 ? "" : path.substr(1, slash - 1), path.substr(slash + 1)};
 }
 
-// As long as nothing stands still, what was in the list may be something else by now.
-bool has_gone(const Error& error) {
-  return error.code == ENOENT || error.code == ENOTDIR || error.code == ELOOP;
-}
-
 class LayerPacker {
  public:
   LayerPacker(const Fd& root, const Fd& tar) : root_(root), packer_(tar, Keep::exact) {}
@@ -46,9 +41,8 @@ class LayerPacker {
     std::string inside = parent.empty() ? "" : parent + "/";
     if (change.kind == unionfs::ChangeKind::deleted)
       return packer_.add_empty(inside + std::string(whiteout_prefix) + base);
-    auto added = about(add_object(parent, base, inside + base, change.links_as), change.path);
-    // EXDEV: something is mounted there.
-    if (!added && (has_gone(added.error()) || added.error().code == EXDEV)) return {};
+    auto added = about(add_object(parent, base, inside + base, change), change.path);
+    if (!added && may_be_left_out(added.error())) return {};
     return added;
   }
 
@@ -56,7 +50,7 @@ class LayerPacker {
 
  private:
   Result<> add_object(const std::string& parent, const std::string& base, const std::string& name,
-                      uint64_t links_as) {
+                      const unionfs::Change& change) {
     if (!directory_ || parent != path_) {
       directory_.reset();
       constexpr int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW;
@@ -66,8 +60,8 @@ class LayerPacker {
     Fd object = TRY(sys::open_no_links(directory_, base.c_str(), O_PATH | O_NOFOLLOW));
     auto info = TRY(sys::stat(object));
     // Not by the number that it has here: overlayfs may show two for one file.
-    if (links_as == 0) info.st_nlink = 1;
-    return packer_.add(directory_, base, name, info, {0, links_as});
+    if (change.links_as == 0) info.st_nlink = 1;
+    return packer_.add(directory_, base, name, info, {0, change.links_as}, change.owner);
   }
 
   const Fd& root_;

@@ -82,6 +82,17 @@ os.mkdir("/usr/share/perl5")
 move("/usr/share/perl5.old/Debian", "/usr/share/perl5/Debian")
 os.link("/etc/profile", "/srv/profile")
 os.chmod("/", 0o711)
+os.chmod("/placed", 0o750)  # which is there for a volume
+# For the next to swap and to replace.
+for name in "one", "two", "three", "four":
+    os.makedirs(f"/srv/{name}/sub/deep")
+    write(f"/srv/{name}/sub/deep/{name}", name)
+    write(f"/srv/{name}/sub/same", name)
+    write(f"/srv/{name}/first", name)
+    os.link(f"/srv/{name}/first", f"/srv/{name}/second")
+    os.mkdir(f"/srv/{name}/a file of {name}")
+    for other in {"one", "two", "three", "four"} - {name}:
+        write(f"/srv/{name}/a file of {other}", "which is a directory there")
 # Owners and attributes.
 os.setxattr("/srv/new", "user.color", b"green\0\xff")
 os.setxattr("/etc/passwd", "user.changed", b"yes")

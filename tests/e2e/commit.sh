@@ -23,8 +23,8 @@ modes="hybrid fuse io_uring"
 facts=$(lyr info)
 for mode in $modes; do
   ! grep -q "Other union modes.*$mode (not:" <<<"$facts" || continue
-  lyr run -d --name c --union $mode -v data:/srv/volume -v data:/made/it --tmpfs /scratch \
-    --entrypoint sleep $image 1000 >/dev/null
+  lyr run -d --name c --union $mode -v data:/srv/volume -v data:/made/it -v data:/placed/it \
+    --tmpfs /scratch --entrypoint sleep $image 1000 >/dev/null
   lyr exec c sh -c 'touch /srv/volume/here /scratch/there /made/beside'
   lyr exec -i c python3 - "$LYR_MODE" <"$here/changes.py"
   wait_for lyr exec c test -e /srv/held.ready
@@ -35,7 +35,8 @@ for mode in $modes; do
   of_image running >got
   diff seen got || fail "$mode: the image of a running container is another one"
   grep -q "/srv/held' " got && grep -q "user.color" got || fail "not all was listed"
-  ! grep "^'/srv/volume\|^'/scratch\|^'/made/it" got || fail "a volume's content is in the image"
+  ! grep "^'/srv/volume\|^'/scratch\|^'/made/it\|^'/placed/it" got ||
+    fail "a volume's content is in the image"
   of_container c >after
   diff seen after || fail "$mode: the commit changed the container"
   lyr stop -t 0 c >/dev/null
@@ -44,10 +45,14 @@ for mode in $modes; do
   diff seen got || fail "$mode: the image of a stopped container is another one"
   same "$(inspect stopped '{{.RootFS.Layers}}')" "$(inspect running '{{.RootFS.Layers}}')"
   # One more layer, of what is changed in the new image.
-  lyr run --name c2 --entrypoint sh stopped -c 'rm -r /srv/new
+  lyr run --name c2 --union $mode --entrypoint sh stopped -c 'rm -r /srv/new
     mv /usr/share/doc/moved /srv/new; echo >/fifo
-    mkdir /usr/share/doc/tar; rm /etc/issue.net/inside'
+    mkdir /usr/share/doc/tar; rm /etc/issue.net/inside
+    cd /srv; mv one was; mv two one; mv was two; rm -r four; mv three four
+    python3 -c "$0"' "$(cat "$here/listing.py")" >seen
   of_image $(lyr commit c2) >got
+  for list in seen got; do grep "^'/srv/\(one\|two\|three\|four\|was\)" $list >$list.moved; done
+  [ -s seen.moved ] && diff seen.moved got.moved || fail "$mode: what was moved is not as it was"
   lyr start c2 >/dev/null && lyr wait c2 >/dev/null
   lyr rm c2 c >/dev/null
   grep -q "/srv/new/new'" got && grep -q "/usr/share/doc/tar'" got ||

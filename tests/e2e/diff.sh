@@ -8,6 +8,13 @@ lyr rm d >/dev/null
 lyr run --name d -v data:/made/for/it --tmpfs /scratch debian touch /made/beside
 prints "A /made A /made/beside" eval 'lyr diff d | xargs'
 lyr rm d >/dev/null
+# But whoever changes the mode or owner of a directory that such a place is in has changed it.
+lyr run --name d -v data:/made/for/it -v data:/owned/it -v data:/not/it debian sh -c \
+  'chmod 700 /etc; chmod 1777 /made/for; [ $0 = single ] || chown 0:7 /owned' "$LYR_MODE"
+want="C /etc A /made A /made/for"
+[ "$LYR_MODE" = single ] || want+=" A /owned"
+prints "$want" eval 'lyr diff d | xargs'
+lyr rm d >/dev/null
 lyr run --name d debian sh -c 'echo new >/root/new; echo more >>/etc/issue; rm /etc/debian_version
   rm -r /usr/share/doc/bash; mkdir /usr/share/doc/bash; touch /usr/share/doc/bash/again
   mv /usr/share/doc/tar /usr/share/doc/moved; mv /usr/share/doc/gzip /srv'

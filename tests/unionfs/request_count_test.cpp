@@ -177,12 +177,12 @@ void plant_counted(const std::string& root, bool xattrs) {
   if (xattrs) must(setxattr(tree.at("/d/a").c_str(), "user.color", "blue", 4, 0) == 0);
 }
 
-using Step = void (*)(const Tree&);
+using Asking = void (*)(const Tree&);
 
 struct Row {
   const char* what;
-  Step before;  // what the kernel has seen already
-  Step act;
+  Asking before;  // what the kernel has seen already
+  Asking act;
   const char* requests;
   const char* hybrid;       // the same, where overlayfs stands on the image
   const char* passthrough;  // the same, with passthrough; and a RELEASE for each close, later
