@@ -22,13 +22,14 @@ trap 'at_exit $? end' EXIT
 
 podman load -qi "$images/debian.tar" >/dev/null
 podman tag lyr.test/debian base
-code 0 run --name c base sh -ec 'grep -q "^[^ ]* / fuse.lyr" /proc/mounts; echo new >/new
+# A name that could not start an image's id: podman diff would take it for that image.
+code 0 run --name worked base sh -ec 'grep -q "^[^ ]* / fuse.lyr" /proc/mounts; echo new >/new
   rm /etc/passwd; rm -r /usr/share/doc; mv /opt /moved; mkdir /opt; echo x >/opt/x
   chown 5:6 /etc/group; chmod 700 /etc/group; ln /etc/hostname.x /l 2>/dev/null || true
   echo more >>/etc/debian_version'
-same "$(podman diff c | sort | tr '\n' ' ')" "A /moved A /new A /opt/x C /etc \
+same "$(podman diff worked | sort | tr '\n' ' ')" "A /moved A /new A /opt/x C /etc \
 C /etc/debian_version C /etc/group C /opt C /usr C /usr/share D /etc/passwd D /usr/share/doc "
-podman commit -q c changed >/dev/null
+podman commit -q worked changed >/dev/null
 code 0 run --rm changed sh -ec 'cat /new /opt/x; stat -c "%u:%g %a" /etc/group
   ls -d /moved /etc/passwd /usr/share/doc 2>/dev/null || true; tail -n 1 /etc/debian_version'
 same "$out" $'new\nx\n5:6 700\n/moved\nmore'
