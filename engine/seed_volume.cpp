@@ -98,7 +98,7 @@ class Seeding {
     store::TreeAttr attr = image_.attr(ino);
     if (owners_) TRY(sys::chown_at(directory, name, attr.uid, attr.gid));
     if (!S_ISLNK(attr.mode)) TRY(sys::chmod_at(directory, name, attr.mode & 07777));
-    if (S_ISREG(attr.mode) || S_ISDIR(attr.mode)) {
+    if (image_.xattr_count(ino) > 0) {
       Fd object = TRY(sys::open_at(directory, name, O_PATH | O_NOFOLLOW));
       for (uint32_t i = 0; i < image_.xattr_count(ino); ++i) {
         store::TreeXattr xattr = image_.xattr(ino, i);

@@ -27,15 +27,13 @@ Result<> Union::copy_attributes(const Node& node, const char* name, Fd object) {
   if (ownership_ == Ownership::overridden) {
     TRY(override_new(work, name, object, attr));
   } else if (!symlink) {
-    mode_t mode = attr.st_mode & 07777;  // after chown, which takes suid away
-    TRY(open ? sys::chmod(object, mode) : sys::chmod_at(work, name, mode));
+    mode_t bits = attr.st_mode & 07777;  // after chown, which takes suid away
+    TRY(open ? sys::chmod(object, bits) : sys::chmod_at(work, name, bits));
   }
-  if (!symlink) {
-    uint32_t mode = TRY(copy_xattrs(ino, object));
-    if (mode != attr.st_mode) {
-      TRY(open ? sys::chmod(object, mode & 07777) : sys::chmod_at(work, name, mode & 07777));
-      doubt_mode(node.id);
-    }
+  uint32_t mode = TRY(copy_xattrs(ino, object));
+  if (!symlink && mode != attr.st_mode) {
+    TRY(open ? sys::chmod(object, mode & 07777) : sys::chmod_at(work, name, mode & 07777));
+    doubt_mode(node.id);
   }
   bool may_mark = S_ISREG(attr.st_mode) || S_ISDIR(attr.st_mode) || upper_.format().trusted;
   if (may_mark) TRY(upper_.note_number(object, attr.st_ino));
@@ -67,7 +65,7 @@ Result<uint32_t> Union::copy_xattrs(Ino ino, const Fd& object) {
 // none the mode alone says who may do what.
 Result<uint32_t> Union::copy_acls(Ino ino, const Fd& object) {
   uint32_t mode = lower_->status(ino).st_mode;
-  if (ownership_ != Ownership::real || ids_.squashed()) return mode;
+  if (ownership_ != Ownership::real || ids_.squashed() || S_ISLNK(mode)) return mode;
   for (std::string_view name : {access_acl_name, default_acl_name}) {
     auto acl = TRY(lower_acl(ino, name));
     if (acl) mode = TRY(give_acl(object, name, *acl, shown_acl({}, mapped_ids_, *acl), mode));

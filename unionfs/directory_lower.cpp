@@ -241,7 +241,7 @@ Result<std::string> DirectoryLower::symlink_target(Ino ino) {
 
 Result<std::vector<std::string>> DirectoryLower::xattr_names(Ino ino) {
   std::vector<std::string> none;
-  if (object(ino).no_xattrs || type(ino) == S_IFLNK) return none;
+  if (object(ino).no_xattrs) return none;
   Fd fd = TRY(open_object(ino));
   auto names = sys::list_xattrs(fd);
   if (!names && names.error().code == EOPNOTSUPP) names = none;
@@ -250,7 +250,7 @@ Result<std::vector<std::string>> DirectoryLower::xattr_names(Ino ino) {
 }
 
 Result<std::optional<std::string>> DirectoryLower::xattr(Ino ino, const std::string& name) {
-  if (object(ino).no_xattrs || type(ino) == S_IFLNK) return std::nullopt;
+  if (object(ino).no_xattrs) return std::nullopt;
   Fd fd = TRY(open_object(ino));
   auto value = sys::get_xattr(fd, name.c_str());
   bool none = !value && (value.error().code == ENODATA || value.error().code == EOPNOTSUPP);

@@ -145,7 +145,7 @@ Result<std::string> Union::get_xattr(uint64_t id, std::string_view shown) {
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
   if (node->in_upper) {
-    if (node->type == S_IFLNK || node->no_xattrs) return fail(ENODATA, "getxattr");
+    if (node->no_xattrs) return fail(ENODATA, "getxattr");
     auto fd = TRY(object(*node));
     auto value = sys::get_xattr(*fd, name.c_str());
     if (!is_acl(name)) return value;
@@ -170,7 +170,7 @@ Result<std::vector<std::string>> Union::list_xattrs(uint64_t id) {
   if (!node->in_upper) {
     names = TRY(lower_->xattr_names(node->lower));
     TRY(erase_invalid_acls(node->lower, names));
-  } else if (node->type != S_IFLNK && !node->no_xattrs) {
+  } else if (!node->no_xattrs) {
     auto fd = TRY(object(*node));
     names = TRY(sys::list_xattrs(*fd));
   }
@@ -197,7 +197,6 @@ Result<> Union::set_xattr(uint64_t id, std::string_view shown, std::string_view 
   if (is_acl(name)) value = translated = TRY(acl_on_disk(ids_, value));
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
-  if (node->type == S_IFLNK) return fail(EPERM, "setxattr");
   TRY(may_change(*node));
   TRY(copy_up(*node));
   auto fd = TRY(object(*node));
@@ -229,7 +228,6 @@ Result<> Union::remove_xattr(uint64_t id, std::string_view shown) {
   if (hides(name)) return fail(is_unsupported_xattr(name) ? EOPNOTSUPP : ENODATA, "removexattr");
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
-  if (node->type == S_IFLNK) return fail(EPERM, "removexattr");
   if (answered_before()) {
     auto fd = TRY(object(*node));
     auto removed = sys::remove_xattr(*fd, name.c_str());

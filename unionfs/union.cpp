@@ -216,7 +216,7 @@ Result<NodeTable::Inode> Union::describe_upper(Node& directory, std::string_view
   if (!marks) return std::unexpected(std::move(marks).error());
   NodeTable::Inode fresh;
   fresh.in_upper = true;
-  fresh.no_xattrs = !marks->others || S_ISLNK(status.st_mode);
+  fresh.no_xattrs = may_be_marked && !marks->others;
   if (file_flags_) fresh.no_flags = !marks->protection && TRY(protection_of(object))
   == 0;
   fresh.type = status.st_mode & S_IFMT;

@@ -99,11 +99,9 @@ std::string times(const std::string& path, uint64_t c) {
 }
 
 std::string xattr(const std::string& path, uint64_t c) {
-  if (is_link(path)) return "a link";
-  struct stat status{};
-  if (lstat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
-    return "special";
-  std::string name = c % 2 == 0 ? "user.color" : "user.shape";
+  // Of a link's, a pipe's and a device's none may start with "user.".
+  constexpr const char* names[] = {"user.color", "user.shape", "trusted.color", "trusted.shape"};
+  std::string name = names[c / 8 % 4];
   std::string value = pattern(c, c % 40);
   if (c % 3 == 0) return outcome(lremovexattr(path.c_str(), name.c_str()));
   return outcome(lsetxattr(path.c_str(), name.c_str(), value.data(), value.size(), 0));
