@@ -19,6 +19,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <tuple>
 #include <vector>
 
 #include "tests/unionfs/kernel_caches.h"
@@ -79,14 +80,16 @@ void must(bool done) {
   std::abort();
 }
 
-// Until the clock that file times are taken from shows another time: whether a write changes a
-// file's mtime (and that has to be sent) must not depend on how fast we are.
+// Until the clock that file times are taken from shows a time that no file has yet: whether a write
+// changes a file's mtime (and that has to be sent) must not depend on how fast we are. A file may
+// have the exact time, which that clock is behind, and the kernel gives the next ones no earlier
+// one (Linux, ktime_get_coarse_real_ts64_mg): the next tick of the clock alone would not do.
 void await_tick() {
-  struct timespec first{}, now{};
-  clock_gettime(CLOCK_REALTIME_COARSE, &first);
+  struct timespec latest{}, now{};
+  clock_gettime(CLOCK_REALTIME, &latest);
   do {
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
-  } while (now.tv_nsec == first.tv_nsec && now.tv_sec == first.tv_sec);
+  } while (std::tie(now.tv_sec, now.tv_nsec) <= std::tie(latest.tv_sec, latest.tv_nsec));
 }
 
 // What is done to a tree, by paths from its root.
