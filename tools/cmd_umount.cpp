@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // lyr umount: ends a union that lyr mount made. umount(8) and fusermount3 -u do the same.
-#include <sys/mount.h>
-
-#include "base/sys_mount.h"
 #include "tools/command.h"
+#include "tools/fusermount.h"
 
 namespace lyr::tools {
 namespace {
@@ -15,9 +13,8 @@ class UmountAction : public Action {
     app.add_option("target", targets_, "")->required();
   }
   Result<int> run(Context&) override {
-    int flags = UMOUNT_NOFOLLOW | (lazy_ ? MNT_DETACH : 0);
     for (const std::string& target : targets_) {
-      auto gone = sys::umount(target.c_str(), flags);
+      auto gone = unmount(target, lazy_);
       if (!gone && gone.error().code == EINVAL)
         return fail_saying(EINVAL, target + " is not mounted");
       if (!gone && gone.error().code == EBUSY)

@@ -20,6 +20,7 @@ struct MountOptions {
   std::string source = "lyr";       // what mount lists show
   unsigned long flags = 0;          // MS_*, for mount(2)
   std::vector<std::string> kernel;  // options for the kernel's FUSE
+  bool allow_other = false;         // others may use it; who mounts by himself allows it always
   unionfs::Ids ids;
   // Owner and mode are in an attribute: of root's alone, or of the user's.
   enum class Permissions { real, security_xattr, user_xattr };

@@ -5,17 +5,24 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <array>
+#include <charconv>
 #include <csignal>
+#include <optional>
+#include <string_view>
 #include <thread>
+#include <utility>
 
 #include "base/sys_event.h"
 #include "base/sys_file.h"
 #include "base/sys_mount.h"
 #include "base/sys_process.h"
 #include "engine/union_mode.h"
+#include "tools/fusermount.h"
 #include "tools/union_directories.h"
 #include "unionfs/opens.h"
 #include "unionfs/ring.h"
@@ -26,6 +33,10 @@ namespace {
 
 constexpr int server_threads = 4;  // of threaded=1
 constexpr size_t complaint_bytes_max = 4096;
+constexpr std::string_view is_ready = "+";  // instead of a complaint
+// Documentation/admin-guide/devices.txt
+constexpr unsigned fuse_major = 10;
+constexpr unsigned fuse_minor = 229;
 constexpr auto ending_signals = std::to_array({SIGTERM, SIGINT, SIGHUP});
 
 // The layers and the upper stay open, and so do many files.
@@ -105,6 +116,43 @@ Result<std::string> path_from_root(const std::string& path) {
   return sys::readlink_at(sys::cwd(), link.c_str());
 }
 
+// What fusermount3 has no word for is what it does anyway (nosuid, nodev), or means nothing:
+// reading changes no access time.
+constexpr auto flag_words =
+    std::to_array<std::pair<unsigned long, const char*>>({{MS_RDONLY, "ro"},
+                                                          {MS_NOEXEC, "noexec"},
+                                                          {MS_NOATIME, "noatime"},
+                                                          {MS_NODIRATIME, "nodiratime"},
+                                                          {MS_SYNCHRONOUS, "sync"},
+                                                          {MS_DIRSYNC, "dirsync"}});
+
+std::string fusermount_options(const MountOptions& options) {
+  std::string text = "subtype=lyr,fsname=";
+  for (char c : options.source)
+    text += c == ',' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+  text += ",default_permissions";
+  // Users may have it where /etc/fuse.conf says so: it is not asked for unless somebody wants it.
+  if (options.allow_other) text += ",allow_other";
+  for (auto [flag, word] : flag_words) {
+    if ((options.flags & flag) != 0) text += std::string(",") + word;
+  }
+  for (const std::string& option : options.kernel) text += "," + option;
+  return text;
+}
+
+// For who is not permitted to mount.
+Result<Fd> mount_for_user(const MountOptions& options, const std::string& target) {
+  auto device = mount_by_fusermount(fusermount_options(options), target);
+  if (device) return device;
+  if (device.error().code == ENOENT)
+    return fail_saying(EPERM, target +
+                                  ": not permitted to mount, and fusermount3 (package fuse3), "
+                                  "which could, is missing; or be root, or root of a user "
+                                  "namespace: unshare --user --map-root-user --mount");
+  return fail_saying(device.error().code,
+                     target + ": not permitted to mount; " + describe(device.error()));
+}
+
 Result<Fd> mount_device(const MountOptions& options, const std::string& target) {
   auto device = sys::open("/dev/fuse", O_RDWR);
   if (!device)
@@ -117,16 +165,50 @@ Result<Fd> mount_device(const MountOptions& options, const std::string& target) 
   for (const std::string& option : options.kernel) data += "," + option;
   auto mounted =
       sys::mount(options.source.c_str(), target.c_str(), "fuse.lyr", options.flags, data.c_str());
-  if (!mounted && mounted.error().code == EPERM)
-    return fail_saying(EPERM, target +
-                                  ": not permitted to mount (be root, or root of a user "
-                                  "namespace: unshare --user --map-root-user --mount)");
+  if (!mounted && mounted.error().code == EPERM) return mount_for_user(options, target);
   if (!mounted) return about(Result<Fd>(std::unexpected(std::move(mounted).error())), target);
   return std::move(*device);
 }
 
-// While it lives, a signal to end unmounts. Made before other threads, for them to leave the
-// signals to it.
+// N of /dev/fd/N: the target is a descriptor of ours then, as with libfuse.
+std::optional<int> handed_over(std::string_view target) {
+  constexpr std::string_view directory = "/dev/fd/";
+  if (!target.starts_with(directory)) return std::nullopt;
+  std::string_view digits = target.substr(directory.size());
+  int number = -1;
+  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  bool whole = error == std::errc() && end == digits.data() + digits.size();
+  return whole && number >= 0 ? std::optional(number) : std::nullopt;
+}
+
+// /dev/fuse, which who started us has opened and mounted. To be called before anything is opened,
+// which could get that number.
+Result<Fd> take_device(int number) {
+  auto refuse = [&](int code, const char* why) {
+    return fail_saying(code, "/dev/fd/" + std::to_string(number) + why +
+                                 " (it is to be /dev/fuse, opened and mounted by who starts lyr)");
+  };
+  Fd given(number);
+  auto status = sys::stat(given);
+  if (!status) return refuse(EBADF, ": no such descriptor is open");
+  if (!S_ISCHR(status->st_mode) || status->st_rdev != makedev(fuse_major, fuse_minor))
+    return refuse(ENODEV, " is not /dev/fuse");
+  std::array<struct pollfd, 1> waiting{{{given.get(), POLLIN, 0}}};
+  TRY(sys::poll(waiting, 0));
+  if ((waiting[0].revents & POLLERR) != 0) return refuse(ENOTCONN, " is not mounted");
+  Fd device = TRY(sys::dup(given, 3));
+  // What is opened next is not to become somebody's standard output.
+  if (number < 3) static_cast<void>(given.release());
+  return device;
+}
+
+// No path: somebody else mounted it, and unmounts.
+void unmount_ours(const std::string& target) {
+  if (!target.empty()) static_cast<void>(unmount(target, true));
+}
+
+// While it lives, a signal to end unmounts; what is not ours just ends. Made before other threads,
+// for them to leave the signals to it.
 class EndOnSignal {
  public:
   static Result<EndOnSignal> make(const std::string& target) {
@@ -152,8 +234,9 @@ class EndOnSignal {
       if (!ready || waiting[1].revents != 0) return;
       auto signal = sys::next_signal(signals);
       // What still uses the mount goes on; the server ends with the last of it.
-      if (signal && *signal)
-        static_cast<void>(sys::umount(target.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW));
+      if (!signal || !*signal) continue;
+      if (target.empty()) ::_exit(0);
+      unmount_ours(target);
     }
   }
   Fd stop_;
@@ -171,14 +254,16 @@ Result<> serve(Fd device, Service service, const std::string& target) {
 }
 
 // The server's process: nothing of who started it is kept from ending.
-int serve_alone(Fd device, Service service, const std::string& target, Fd complaints) {
+int serve_alone(Fd device, Service service, const std::string& target, Fd tells) {
   static_cast<void>(sys::new_session_id());
   static_cast<void>(sys::chdir("/"));
   auto null = sys::open("/dev/null", O_RDWR);
   for (int number = 0; null && number <= 2; ++number) static_cast<void>(sys::dup_to(*null, number));
+  if (target.empty())
+    service.options.ready = [&] { static_cast<void>(sys::write_all(tells, is_ready)); };
   auto served = serve(std::move(device), std::move(service), target);
   if (served) return 0;
-  static_cast<void>(sys::write_all(complaints, describe(served.error())));
+  static_cast<void>(sys::write_all(tells, describe(served.error())));
   return 1;
 }
 
@@ -188,33 +273,51 @@ std::string read_all(const Fd& pipe) {
   return got ? std::string(reinterpret_cast<const char*>(text.data()), *got) : std::string();
 }
 
+// Waits for a server that was just started. `at`: where its mount is, whose root it is asked for;
+// of one that is not ours, whose path nobody knows, it says itself that it serves.
+Result<> await_server(const Fd& hears, const std::string& at, const std::string& target) {
+  Result<> stands;
+  if (!at.empty()) {
+    auto root = sys::stat_at(sys::cwd(), at.c_str());
+    if (root) return {};
+    stands = about(Result<>(std::unexpected(std::move(root).error())), target);
+  }
+  std::string told = read_all(hears);
+  if (told == is_ready) return {};
+  unmount_ours(at);
+  if (!told.empty()) return fail_saying(EIO, target + ": " + told);
+  return stands ? fail_saying(EIO, target + ": the server was killed") : std::move(stands);
+}
+
 }  // namespace
 
 Result<> mount_union(const MountOptions& options, const std::string& target, bool foreground) {
-  std::string at = TRY(path_from_root(target));
+  Fd device;
+  std::string at;
+  auto handed = handed_over(target);
+  if (handed) {
+    device = TRY(take_device(*handed));
+  } else {
+    at = TRY(path_from_root(target));
+  }
   auto service = TRY(prepare(options));
-  Fd device = TRY(mount_device(options, at));
+  if (!handed) device = TRY(mount_device(options, at));
   if (foreground) {
     auto ended = serve(std::move(device), std::move(service), at);
-    if (!ended) static_cast<void>(sys::umount(at.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW));
+    if (!ended) unmount_ours(at);
     return ended;
   }
-  auto complaints = TRY(sys::pipe());
+  auto told = TRY(sys::pipe());
   auto child = TRY(sys::clone_process());
   if (child.pid == 0) {
-    complaints.read.reset();
-    ::_exit(serve_alone(std::move(device), std::move(service), at, std::move(complaints.write)));
+    told.read.reset();
+    ::_exit(serve_alone(std::move(device), std::move(service), at, std::move(told.write)));
   }
   // The server alone holds these now: when it ends, so does the connection.
   device.reset();
-  complaints.write.reset();
+  told.write.reset();
   service = Service();
-  auto stands = sys::stat_at(sys::cwd(), at.c_str());
-  if (stands) return {};
-  std::string complaint = read_all(complaints.read);
-  static_cast<void>(sys::umount(at.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW));
-  if (complaint.empty()) return about(Result<>(std::unexpected(std::move(stands).error())), target);
-  return fail_saying(EIO, target + ": " + complaint);
+  return await_server(told.read, at, target);
 }
 
 }  // namespace lyr::tools

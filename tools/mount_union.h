@@ -9,9 +9,11 @@
 
 namespace lyr::tools {
 
-// Once this returns, the union stands: its root can be asked for. The server ends when it is
-// unmounted, or unmounts it when it gets SIGTERM, SIGINT or SIGHUP. With `foreground` this returns
-// when the server has ended.
+// A target /dev/fd/N is a descriptor of ours, which somebody has mounted already, and unmounts: for
+// it the server just ends on a signal. Else the program mounts `target`, by fusermount3 where only
+// that may. Once this returns, the union stands: its root can be asked for. The server ends when it
+// is unmounted, or unmounts it when it gets SIGTERM, SIGINT or SIGHUP. With `foreground` this
+// returns when the server has ended.
 Result<> mount_union(const MountOptions& options, const std::string& target, bool foreground);
 
 }  // namespace lyr::tools

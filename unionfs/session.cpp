@@ -411,6 +411,7 @@ Result<> serve(Fd fuse_device, Options options) {
   }
   bool by_ring = options.io_uring;
   Askers askers = std::move(options.askers);
+  auto ready = std::move(options.ready);
   sys::set_umask(0);  // the kernel has applied the caller's
   Served state;
   state.timeout_s = options.timeout_s;
@@ -435,6 +436,7 @@ Result<> serve(Fd fuse_device, Options options) {
   state.session = session.get();
   if (passthrough) state.opens.emplace(session.device(), own ? *own : *ledger);
   state.seeker.emplace(session.get(), *state.instance, by_ring ? Ring::late_answers_max : SIZE_MAX);
+  if (ready) ready();
   auto ended = loop(session.get(), {.device = session.device(),
                                     .threads = threads,
                                     .counts = counts,

@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "base/fd.h"
@@ -82,6 +83,8 @@ struct Options {
   int threads = 1;           // that read requests; 1..64. One has help where much is written back
   bool spare_cpu = false;    // it is helped as if a CPU had nothing to do, for tests
   RequestCounts* counts = nullptr;  // outlives serve(); null: nobody wants to know
+  std::function<void()> ready;      // called once, when all is open: what the kernel asks from then
+                                    // on is answered
   Ledger* ledger = nullptr;         // of a server that may be killed, see unionfs/keeper.h; only
                                     // over a tree
 };
