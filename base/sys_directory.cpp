@@ -30,6 +30,17 @@ constexpr int depth_max = 4096;  // of a tree that remove_all_at takes apart
 constexpr size_t read_step_min = 4096;
 constexpr size_t read_step_max = 64 << 10;
 
+// Its owner may remove a directory, whatever its mode.
+Result<Fd> open_to_remove(const Fd& dir, const char* path) {
+  constexpr int flags = O_DIRECTORY | O_NOFOLLOW;
+  auto opened = open_at(dir, path, flags | O_RDONLY);
+  if (opened || opened.error().code != EACCES) return opened;
+  Fd found = TRY(open_at(dir, path, flags | O_PATH));
+  std::string link = "/proc/self/fd/" + std::to_string(found.get());
+  TRY(chmod_at(cwd(), link.c_str(), 0700));
+  return reopen(found, O_RDONLY | O_DIRECTORY);
+}
+
 Result<> remove_tree(const Fd& dir, const char* path, int depth) {
   auto removed = unlink_at(dir, path);
   if (removed || removed.error().code == ENOENT) return {};
@@ -37,17 +48,27 @@ Result<> remove_tree(const Fd& dir, const char* path, int depth) {
   // Linux says EISDIR for a directory, POSIX and some file systems EPERM.
   if (code != EISDIR && code != EPERM) return about(std::move(removed), path);
   if (depth > depth_max) return fail(ELOOP, "remove", path);
-  auto opened = open_at(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  auto opened = open_to_remove(dir, path);
   if (!opened)
     return code == EPERM ? about(std::move(removed), path)
                          : about(Result<>(std::unexpected(std::move(opened).error())), path);
   // Names are taken first: removing while reading may make the kernel skip some.
   std::vector<std::string> names;
-  TRY(read_directory(*opened, [&](const DirectoryEntry& entry) {
-    names.emplace_back(entry.name);
-    return true;
-  }));
-  for (const std::string& name : names) TRY(remove_tree(*opened, name.c_str(), depth + 1));
+  auto list = [&] {
+    return read_directory(*opened, [&](const DirectoryEntry& entry) {
+      names.emplace_back(entry.name);
+      return true;
+    });
+  };
+  auto listed = list();
+  if (!listed && listed.error().code == EACCES && chmod(*opened, 0700)) listed = list();
+  TRY(std::move(listed));
+  for (const std::string& name : names) {
+    auto gone = remove_tree(*opened, name.c_str(), depth + 1);
+    if (!gone && gone.error().code == EACCES && chmod(*opened, 0700))
+      gone = remove_tree(*opened, name.c_str(), depth + 1);
+    TRY(std::move(gone));
+  }
   return about(unlink_at(dir, path, AT_REMOVEDIR), path);
 }
 

@@ -4,9 +4,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
+#include <string>
 
+#include "base/sys_event.h"
+#include "base/sys_file.h"
 #include "base/sys_process.h"
+#include "base/sys_program.h"
 
 namespace lyr {
 namespace {
@@ -44,6 +49,30 @@ TEST(Process, AMutexOfAKilledChildIsGivenBack) {
   ASSERT_TRUE(ending && *ending);
   EXPECT_EQ((*ending)->shell_code(), 128 + SIGKILL);
   EXPECT_EQ(pthread_mutex_trylock(mutex.get()), EOWNERDEAD);
+}
+
+TEST(Process, AProgramHasWhatItIsGiven) {
+  auto words = sys::pipe();
+  auto kept = sys::pipe();
+  ASSERT_TRUE(words && kept);
+  std::string to_kept = "/proc/self/fd/" + std::to_string(kept->write.get());
+  sys::Program program{.name = "sh"};
+  program.arguments = {"-c", "printf %s \"$GIVEN $1\" >&2; test -e " + to_kept + " && exit 7", "sh",
+                       "a b"};
+  program.environment = {"GIVEN=word"};
+  program.standard_error = &words->write;
+  program.kept = &kept->write;
+  auto pid = sys::start_program(program);
+  ASSERT_TRUE(pid);
+  auto ending = sys::wait_pid(*pid);
+  ASSERT_TRUE(ending && *ending);
+  EXPECT_EQ((*ending)->shell_code(), 7);
+  std::array<std::byte, 64> text;
+  auto got = sys::read(words->read, text);
+  ASSERT_TRUE(got);
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(text.data()), *got), "word a b");
+  auto none = sys::start_program({.name = "lyr-has-no-such-program"});
+  ASSERT_FALSE(none);
 }
 
 TEST(Process, AChildsThreadKnowsItsOwnNumber) {
