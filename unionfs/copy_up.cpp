@@ -2,11 +2,14 @@
 // Copy-up: an object of the lower side gets its place in the upper one. It is made whole in the
 // work directory and then given its name (all its names, for a file that has several), so that no
 // crash leaves half of it in sight.
+#include <sys/stat.h>
+
 #include <algorithm>
 
 #include "base/sys_file.h"
 #include "unionfs/copy_ahead.h"
 #include "unionfs/copy_file.h"
+#include "unionfs/owner_access.h"
 #include "unionfs/union.h"
 
 namespace lyr::unionfs {
@@ -52,7 +55,8 @@ Result<uint32_t> Union::copy_xattrs(Ino ino, const Fd& object) {
     acls |= is_acl(xattr);
     if (is_internal_xattr(xattr)) continue;
     auto value = TRY(lower_->xattr(ino, xattr));
-    auto set = sys::set_xattr(object, xattr.c_str(), value.value_or(""));
+    auto set = as_owner(object, S_IWUSR,
+                        [&] { return sys::set_xattr(object, xattr.c_str(), value.value_or("")); });
     // What the upper's file system or our rights do not allow is lost, as with overlayfs on such a
     // one.
     if (!set && set.error().code != EOPNOTSUPP && set.error().code != EPERM)
@@ -172,8 +176,13 @@ Result<> Union::place_copy(Node& node, Temporary copy, const std::vector<Link>& 
     auto before = TRY(sys::stat(*fd));
     KeptTime kept(ledger_, name.parent->id, before.st_mtim);
     bool last = given + 1 == names.size();
-    TRY(last ? sys::rename_at(copy.work(), copy.name(), *fd, name.name.c_str())
-             : sys::link_at(copy.work(), copy.name(), *fd, name.name.c_str()));
+    // The directory itself may be one that not even its owner may change.
+    if (last) {
+      TRY(move_own(copy.work(), copy.name(), *fd, name.name.c_str()));
+    } else {
+      TRY(as_owner(*fd, S_IWUSR | S_IXUSR,
+                   [&] { return sys::link_at(copy.work(), copy.name(), *fd, name.name.c_str()); }));
+    }
     ++given;
     // Copying something up is no change of the directory it is in.
     struct timespec times[2] = {before.st_atim, before.st_mtim};
@@ -236,7 +245,7 @@ Result<> Union::copy_up_directory(Node& directory) {
 Result<> Union::copy_up_removed(Node& directory) {
   TRY(learn_flags(directory));
   Temporary copy = TRY(build_copy(directory, true));
-  Fd fd = TRY(sys::open_at(copy.work(), copy.name(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  Fd fd = TRY(open_own_directory(copy.work(), copy.name()));
   auto status = TRY(sys::stat(fd));
   directory.make_more().held = std::make_shared<const Fd>(std::move(fd));
   nodes_.hold(directory, directory.more().held.get());

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The upper's objects by descriptor. Directories and file contents stay open for a while, a bounded
 // number of them; every one is reached from its parent's descriptor, never by a path.
+#include <sys/stat.h>
+
 #include <algorithm>
 
 #include "base/sys_file.h"
+#include "unionfs/owner_access.h"
 #include "unionfs/union.h"
 
 namespace lyr::unionfs {
@@ -38,7 +41,7 @@ Result<SharedFd> Union::directory_fd(Node& directory) {
   if (!directory.has_name()) return fail(ENOENT, "directory");
   auto parent = TRY(directory_fd(*nodes_.parent(directory)));
   std::string name = nodes_.name(directory);
-  Fd fd = TRY(sys::open_at(*parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  Fd fd = TRY(open_own_directory(*parent, name.c_str()));
   directory.make_more().held = std::make_shared<const Fd>(std::move(fd));
   remember_fd(directory, false);
   return directory.more().held;
@@ -60,11 +63,12 @@ Result<SharedFd> Union::object(Node& node) {
   return std::make_shared<const Fd>(std::move(fd));
 }
 
-Result<SharedFd> Union::data_fd(Node& node) {
+Result<SharedFd> Union::data_fd(Node& node, bool to_write) {
   if (node.more().data) return node.more().data;
   TRY(complete(node));
   auto fd = TRY(object(node));
-  Fd data = TRY(sys::reopen(*fd, O_RDWR));
+  auto open = [&] { return sys::reopen(*fd, O_RDWR); };
+  Fd data = TRY(to_write ? as_owner(*fd, S_IRUSR | S_IWUSR, open) : open());
   node.make_more().data = std::make_shared<const Fd>(std::move(data));
   remember_fd(node, true);
   return node.more().data;

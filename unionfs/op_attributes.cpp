@@ -109,7 +109,7 @@ Result<Found> Union::setattr(uint64_t id, AttributeChange change) {
   bool emptied = change.size && *change.size == 0 && !change.mode && !change.uid && !change.gid;
   TRY(copy_up(*node, !emptied));
   if (change.size) {
-    auto fd = TRY(data_fd(*node));
+    auto fd = TRY(data_fd(*node, true));
     if (change.drop_privileges) TRY(drop_privilege_bits(*fd, change.caller_gid));
   }
   if (comes_late(*node, change)) change.mtime.reset();

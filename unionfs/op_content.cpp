@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is done to a file's bytes. The lock is held only to find out where they are.
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <optional>
 
 #include "base/sys_event.h"
 #include "base/sys_file.h"
+#include "unionfs/owner_access.h"
 #include "unionfs/union.h"
 
 namespace lyr::unionfs {
@@ -39,9 +41,10 @@ Result<bool> Union::drop_privilege_bits(const Fd& file, uint32_t caller_gid) {
 
 Result<> Union::drop_capabilities(const Fd& file) {
   auto removed = sys::remove_xattr(file, "security.capability");
-  if (!removed && removed.error().code != ENODATA && removed.error().code != EOPNOTSUPP)
-    return removed;
-  return {};
+  // Where that is not permitted the kernel takes them away itself when the file changes.
+  bool none = !removed && (removed.error().code == ENODATA || removed.error().code == EOPNOTSUPP ||
+                           removed.error().code == EPERM);
+  return none ? Result<>() : std::move(removed);
 }
 
 Result<Content> Union::content(Node& node, bool to_write) {
@@ -49,12 +52,13 @@ Result<Content> Union::content(Node& node, bool to_write) {
   if (to_write) TRY(copy_up(node));
   Content content;
   if (node.in_upper) {
-    auto file = data_fd(node);
-    // Immutable by its own flags: it can still be read.
-    content.to_read_only = !file && file.error().code == EPERM && !to_write;
+    auto file = data_fd(node, to_write);
+    // Immutable by its own flags, or not for its owner to write: it can still be read.
+    content.to_read_only =
+        !file && !to_write && (file.error().code == EPERM || file.error().code == EACCES);
     if (content.to_read_only) {
       auto found = TRY(object(node));
-      Fd fd = TRY(sys::reopen(*found, O_RDONLY));
+      Fd fd = TRY(as_owner(*found, S_IRUSR, [&] { return sys::reopen(*found, O_RDONLY); }));
       file = std::make_shared<const Fd>(std::move(fd));
     }
     content.file = TRY(std::move(file));
@@ -250,7 +254,8 @@ Result<> Union::fsync(uint64_t id, bool data_only) {
     Node* node = TRY(find(id));
     if (!node->in_upper) return {};  // the lower is durable already
     if (node->unsynced) others = take_unsynced();
-    fd = node->type == S_IFDIR ? TRY(directory_fd(*node)) : TRY(data_fd(*node));
+    fd = node->type == S_IFDIR ? TRY(directory_fd(*node)) : TRY(content(*node, false))
+    .file;
   }
   for (const SharedFd& other : others) static_cast<void>(sys::start_writeback(*other, 0, 0));
   return data_only ? sys::fdatasync(*fd) : sys::fsync(*fd);

@@ -6,6 +6,7 @@
 #include "base/sys_file.h"
 #include "unionfs/acl.h"
 #include "unionfs/layer.h"
+#include "unionfs/owner_access.h"
 #include "unionfs/union.h"
 
 namespace lyr::unionfs {
@@ -101,7 +102,7 @@ Result<struct stat> Union::dress(const Fd& where, const char* name, const Fd& fi
     changed = true;
   }
   if (creation.opaque) {
-    Fd made = TRY(sys::open_at(where, name, O_RDONLY | O_DIRECTORY));
+    Fd made = TRY(open_own_directory(where, name));
     TRY(upper_.set_mark(made, opaque_mark, "y"));
   }
   return changed ? look() : Result<struct stat>(status);
@@ -131,7 +132,7 @@ Result<Union::Made> Union::make_over(const Fd& directory, const char* name,
   // A directory replaces no whiteout: they change places.
   bool exchange = over_whiteout && S_ISDIR(creation.mode);
   unsigned flags = exchange ? RENAME_EXCHANGE : 0;
-  TRY(sys::rename_at(aside.work(), aside.name(), directory, name, flags));
+  TRY(move_own(aside.work(), aside.name(), directory, name, flags));
   if (!exchange) aside.placed();
   return made;
 }

@@ -5,6 +5,7 @@
 #include <sys/xattr.h>
 
 #include "base/sys_file.h"
+#include "unionfs/owner_access.h"
 #include "unionfs/union.h"
 
 namespace lyr::unionfs {
@@ -55,7 +56,7 @@ Result<> Union::move_then_hide(const Fd& from, const char* name, const Fd& to,
                                const char* new_name) {
   TRY(upper_.allow_whiteouts(from));
   Temporary whiteout = TRY(upper_.make_whiteout());
-  TRY(sys::rename_at(from, name, to, new_name));
+  TRY(move_own(from, name, to, new_name));
   TRY(sys::rename_at(whiteout.work(), whiteout.name(), from, name));
   whiteout.placed();
   return {};
@@ -87,8 +88,8 @@ Result<> Union::move(Node& from, std::string_view name, Node& to, std::string_vi
     };
     Temporary aside = TRY(make());
     TRY(sys::rename_at(*from_fd, old_text.c_str(), *to_fd, new_text.c_str(), RENAME_EXCHANGE));
-    TRY(sys::rename_at(*from_fd, old_text.c_str(), aside.work(), aside.name(),
-                       hide ? RENAME_EXCHANGE : 0));
+    TRY(move_own(*from_fd, old_text.c_str(), aside.work(), aside.name(),
+                 hide ? RENAME_EXCHANGE : 0));
   } else if (hide && upper_.format().device_whiteouts) {
     auto moved =
         sys::rename_at(*from_fd, old_text.c_str(), *to_fd, new_text.c_str(), RENAME_WHITEOUT);

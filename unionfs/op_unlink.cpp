@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // unlink and rmdir: a name that the lower side still has must be hidden, not removed.
 #include "base/sys_file.h"
+#include "unionfs/owner_access.h"
 #include "unionfs/union.h"
 
 namespace lyr::unionfs {
@@ -76,14 +77,14 @@ Result<> Union::remove_upper(Node& directory, std::string_view name, bool is_dir
   if (hide) {
     TRY(upper_.allow_whiteouts(*fd));
     Temporary aside = TRY(upper_.make_whiteout());
-    TRY(sys::rename_at(aside.work(), aside.name(), *fd, text.c_str(), RENAME_EXCHANGE));
+    TRY(move_own(aside.work(), aside.name(), *fd, text.c_str(), RENAME_EXCHANGE));
     add_name(directory, name, true);
     return {};
   }
   auto removed = sys::unlink_at(*fd, text.c_str(), AT_REMOVEDIR);
   if (!removed && removed.error().code == ENOTEMPTY) {  // whiteouts are left in it
     Temporary aside = upper_.temporary();
-    removed = sys::rename_at(*fd, text.c_str(), aside.work(), aside.name());
+    removed = move_own(*fd, text.c_str(), aside.work(), aside.name());
   }
   if (removed) drop_name(directory, name);
   return removed;

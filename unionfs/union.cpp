@@ -12,6 +12,7 @@
 #include "base/sys_file.h"
 #include "base/sys_process.h"
 #include "unionfs/layer.h"
+#include "unionfs/owner_access.h"
 
 namespace lyr::unionfs {
 namespace {
@@ -80,7 +81,7 @@ Result<> Union::open_root(bool dress) {
   if (!upper_.present()) return {};
   root.in_upper = true;
   root.make_more().ino = lower_->number(root_ino);
-  auto marks = TRY(read_marks(*upper_.root()));
+  auto marks = TRY(read_own_marks(*upper_.root()));
   bool opaque = TRY(is_opaque(*upper_.root(), marks));
   if (opaque) root.lower = no_ino;
   if (override_.present()) TRY(override_root());
@@ -123,7 +124,7 @@ Result<> Union::load(Node& directory) {
   if (directory.lower != no_ino) TRY(lower_->load(directory.lower));
   if (directory.in_upper) {
     auto fd = TRY(directory_fd(directory));
-    auto marks = TRY(read_marks(*fd));
+    auto marks = TRY(read_own_marks(*fd));
     std::vector<std::string> maybe_whiteouts;
     std::vector<std::string> whiteout_files;
     auto take = [&](const sys::DirectoryEntry& entry) {
@@ -137,9 +138,10 @@ Result<> Union::load(Node& directory) {
       if (may_be) maybe_whiteouts.emplace_back(entry.name);
       return true;
     };
-    TRY(sys::read_directory(*fd, take));
+    TRY(as_owner(*fd, S_IRUSR | S_IXUSR, [&] { return sys::read_directory(*fd, take); }));
     for (const std::string& name : maybe_whiteouts) {
-      bool whiteout = TRY(is_whiteout(*fd, name));
+      auto look = [&] { return is_whiteout(*fd, name); };
+      bool whiteout = TRY(as_owner(*fd, S_IXUSR, look));
       if (whiteout) add_name(directory, name, true);
     }
     for (const std::string& file : whiteout_files) TRY(take_whiteout_file(directory, *fd, file));
@@ -153,7 +155,7 @@ Result<bool> Union::is_whiteout(const Fd& directory, const std::string& name) {
   if (is_device_whiteout(status)) return true;
   if (!S_ISREG(status.st_mode) || status.st_size != 0) return false;
   Fd file = TRY(sys::open_at(directory, name.c_str(), O_PATH | O_NOFOLLOW));
-  auto marks = TRY(read_marks(file));
+  auto marks = TRY(read_own_marks(file));
   return marks.whiteout;
 }
 
@@ -212,7 +214,7 @@ Result<NodeTable::Inode> Union::describe_upper(Node& directory, std::string_view
   Fd object = TRY(sys::open_at(*fd, text.c_str(), O_PATH | O_NOFOLLOW));
   auto status = TRY(sys::stat(object));
   bool may_be_marked = !S_ISLNK(status.st_mode) || upper_.format().trusted;
-  auto marks = may_be_marked ? read_marks(object) : Result<Marks>(Marks{});
+  auto marks = may_be_marked ? read_own_marks(object) : Result<Marks>(Marks{});
   if (!marks) return std::unexpected(std::move(marks).error());
   NodeTable::Inode fresh;
   fresh.in_upper = true;

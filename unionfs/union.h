@@ -207,7 +207,8 @@ class Union {
   // The upper's objects.
   Result<SharedFd> directory_fd(Node& directory);
   Result<SharedFd> object(Node& node);  // may be O_PATH
-  Result<SharedFd> data_fd(Node& node);
+  // To be read and written. EACCES: it is not `to_write`, and its owner may only read it.
+  Result<SharedFd> data_fd(Node& node, bool to_write);
   Result<struct stat> attr(Node& node);
   struct stat shown(const Node& node, struct stat status) const;
   uint32_t visible_links(Node& node);

@@ -8,6 +8,7 @@
 
 #include "base/sys_file.h"
 #include "unionfs/acl.h"
+#include "unionfs/owner_access.h"
 
 namespace lyr::unionfs {
 namespace {
@@ -86,13 +87,18 @@ Result<> Upper::whiteout_over(const Fd& directory, const char* name) {
 
 Result<> Upper::allow_whiteouts(const Fd& directory) {
   if (format_.device_whiteouts) return {};
-  Marks marks = TRY(read_marks(directory));
+  Marks marks = TRY(read_own_marks(directory));
   if (marks.opaque || marks.file_whiteouts) return {};
   return set_mark(directory, opaque_mark, "x");
 }
 
+Result<Marks> read_own_marks(const Fd& object) {
+  return as_owner(object, S_IRUSR, [&] { return read_marks(object); });
+}
+
 Result<> Upper::set_mark(const Fd& object, std::string_view mark, std::string_view value) {
-  return sys::set_xattr(object, format_.name(mark).c_str(), value);
+  return as_owner(object, S_IWUSR,
+                  [&] { return sys::set_xattr(object, format_.name(mark).c_str(), value); });
 }
 
 Result<> Upper::note_number(const Fd& object, uint64_t number) {

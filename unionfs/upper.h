@@ -85,6 +85,9 @@ class Upper {
   std::string whiteout_;  // in the work directory: a device that others are links of; empty: none
 };
 
+// The marks of an upper object, even where its mode does not let us read it.
+Result<Marks> read_own_marks(const Fd& object);
+
 // Whether an upper object with this status is a whiteout made as a device.
 bool is_device_whiteout(const struct stat& status);
 

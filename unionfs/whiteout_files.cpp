@@ -2,15 +2,19 @@
 // An upper that other programs wrote may have whiteouts that are files, as image layers have. They
 // become overlayfs's when they are first met: from then on the union knows one kind. The new mark
 // stands before the file goes, so that no crash shows what they hide.
+#include <sys/stat.h>
+
 #include "base/sys_file.h"
 #include "unionfs/layer.h"
+#include "unionfs/owner_access.h"
 #include "unionfs/union.h"
 
 namespace lyr::unionfs {
 
 Result<bool> Union::is_opaque(const Fd& directory, const Marks& marks) const {
   if (marks.opaque || !whiteout_files_) return marks.opaque;
-  return sys::exists_at(directory, opaque_file_name.data());
+  return as_owner(directory, S_IXUSR,
+                  [&] { return sys::exists_at(directory, opaque_file_name.data()); });
 }
 
 // `fd` is the directory's; what else is in it is known already.
