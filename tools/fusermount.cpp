@@ -35,7 +35,10 @@ Result<Running> start(std::vector<std::string> arguments, const Fd* socket) {
   if (socket != nullptr)
     program.environment.push_back("_FUSE_COMMFD=" + std::to_string(socket->get()));
   Running running;
-  running.pid = TRY(sys::start_program(program));
+  auto started = sys::start_program(program);
+  // EACCES: of a directory in PATH that is closed to us, and there is none in the others.
+  if (!started && started.error().code == EACCES) return fail(ENOENT, "posix_spawn", "fusermount3");
+  running.pid = TRY(std::move(started));
   running.words = std::move(words.read);
   return running;
 }
