@@ -103,6 +103,16 @@ TEST(MountOptions, WherePermissionsAre) {
     EXPECT_EQ(where(text), std::nullopt) << text;
 }
 
+// fusermount3 may refuse it.
+TEST(MountOptions, OthersAreAllowedWhenSomebodySaysSo) {
+  auto parsed = parse_mount_options({"lowerdir=a"});
+  ASSERT_TRUE(parsed);
+  EXPECT_FALSE(parsed->allow_other);
+  parsed = parse_mount_options({"lowerdir=a,allow_other"});
+  ASSERT_TRUE(parsed);
+  EXPECT_TRUE(parsed->allow_other);
+}
+
 TEST(MountOptions, WhatHarmsNobodyIsTaken) {
   for (const char* text :
        {"clone_fd", "max_idle_threads=5", "max_threads=10", "noacl", "fast_ino=1",
