@@ -3,11 +3,13 @@
 # without a look at what it did not change, however much that is. The new image's tree is written
 # anew, in pieces of a megabyte. Not with subordinate ids: newuidmap has no privilege under strace.
 command -v strace >/dev/null || skip "no strace"
-# How often a server waits and looks for requests, and who writes a batch, is a matter of time.
+# How often a server waits and looks for requests, on which CPU, and what it looks at for that, is a
+# matter of time, as is who writes a batch.
 waits=read,readv,poll,ppoll,futex,nanosleep,clock_nanosleep,sched_yield,io_uring_enter,madvise
+waits+=,sched_setaffinity,sched_setattr,ioctl
 count() { # command...: with all that it starts
-  strace -f -qq -c -e trace="!$waits" -o calls "$LYR" "$@" >/dev/null
-  awk '$4 ~ /^[0-9]+$/ && $NF != "total" { sum += $4 } END { print sum + 0 }' calls
+  strace -f -qq -y -e trace="!$waits" -e signal=none -o calls "$LYR" "$@" >/dev/null
+  grep -c -v -e '/proc/loadavg' -e '/proc/[0-9]*/stat' -e ' resumed>' -e ' +++ ' calls
 }
 change='mkdir /new; for i in $(seq 1 $2); do echo $1 $i >/new/$i; done; echo >/many/0/100
   rm /many/0/101'
