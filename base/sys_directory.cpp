@@ -60,13 +60,18 @@ Result<> remove_tree(const Fd& dir, const char* path, int depth) {
       return true;
     });
   };
+  // True: its mode was in the way, and is no more. Asked again it never is.
+  auto open_up = [&](const Result<>& failed) {
+    if (failed || failed.error().code != EACCES) return false;
+    auto status = stat(*opened);
+    return status && (status->st_mode & 0700) != 0700 && chmod(*opened, 0700).has_value();
+  };
   auto listed = list();
-  if (!listed && listed.error().code == EACCES && chmod(*opened, 0700)) listed = list();
+  if (open_up(listed)) listed = list();
   TRY(std::move(listed));
   for (const std::string& name : names) {
     auto gone = remove_tree(*opened, name.c_str(), depth + 1);
-    if (!gone && gone.error().code == EACCES && chmod(*opened, 0700))
-      gone = remove_tree(*opened, name.c_str(), depth + 1);
+    if (open_up(gone)) gone = remove_tree(*opened, name.c_str(), depth + 1);
     TRY(std::move(gone));
   }
   return about(unlink_at(dir, path, AT_REMOVEDIR), path);

@@ -106,7 +106,9 @@ class Seeding {
         if (hidden && !unionfs::is_unsupported_xattr(xattr.name)) continue;
         auto set = sys::set_xattr(object, unionfs::shown_xattr(xattr.name).c_str(), xattr.value);
         // Not every file system keeps them all, and not everybody may set them.
-        if (!set && set.error().code != EOPNOTSUPP && set.error().code != EPERM) return set;
+        bool lost = !set && (set.error().code == EOPNOTSUPP || set.error().code == EPERM);
+        lost |= !set && S_ISLNK(attr.mode) && set.error().code == EINVAL;
+        if (!set && !lost) return set;
       }
     }
     struct timespec mtime{static_cast<time_t>(attr.mtime_seconds), attr.mtime_nanoseconds};

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <utility>
@@ -36,7 +37,7 @@ Result<Running> start(std::vector<std::string> arguments, const Fd* socket) {
     program.environment.push_back("_FUSE_COMMFD=" + std::to_string(socket->get()));
   Running running;
   auto started = sys::start_program(program);
-  // EACCES: of a directory in PATH that is closed to us, and there is none in the others.
+  // EACCES: of a directory in PATH that is closed to us, or of one that is not for us to run.
   if (!started && started.error().code == EACCES) return fail(ENOENT, "posix_spawn", "fusermount3");
   running.pid = TRY(std::move(started));
   running.words = std::move(words.read);
@@ -60,8 +61,11 @@ std::string read_words(const Fd& pipe) {
 
 Result<> end(const Running& running) {
   std::string words = read_words(running.words);
-  auto ending = TRY(sys::wait_pid(running.pid));
-  if (ending && ending->shell_code() == 0) return {};
+  auto ending = sys::wait_pid(running.pid);
+  // Whoever started us had SIGCHLD ignored: nobody knows how it ended but by what it says.
+  if (!ending && ending.error().code == ECHILD && words.empty()) return {};
+  if (!ending) return std::unexpected(std::move(ending).error());
+  if (*ending && (*ending)->shell_code() == 0) return {};
   return fail_saying(EPERM, words.empty() ? "fusermount3 failed, and says nothing" : words);
 }
 
@@ -88,7 +92,7 @@ Result<Fd> mount_by_fusermount(const std::string& options, const std::string& ta
 
 Result<> unmount(const std::string& target, bool lazy) {
   auto gone = sys::umount(target.c_str(), UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0));
-  if (gone || gone.error().code != EPERM) return gone;
+  if (gone || gone.error().code != EPERM || ::geteuid() == 0) return gone;
   if (is_no_mount(target)) return fail(EINVAL, "umount2");
   std::vector<std::string> arguments{"-u", "--", target};
   if (lazy) arguments.insert(arguments.begin() + 1, "-z");
@@ -97,7 +101,7 @@ Result<> unmount(const std::string& target, bool lazy) {
   if (running.error().code == ENOENT)
     return fail_saying(EPERM, target +
                                   ": not permitted to unmount, and fusermount3 (package "
-                                  "fuse3), which could, is missing");
+                                  "fuse3), which could, is missing or not for this user to run");
   return std::unexpected(std::move(running).error());
 }
 

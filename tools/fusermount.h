@@ -15,7 +15,7 @@ namespace lyr::tools {
 Result<Fd> mount_by_fusermount(const std::string& options, const std::string& target);
 
 // umount2(2), and where that is EPERM fusermount3. `lazy`: who is inside may stay. EINVAL: nothing
-// is mounted there; EBUSY: somebody uses it (of fusermount3 it is EPERM, too). Any thread may call
+// is mounted there; EBUSY: somebody uses it; what fusermount3 refuses is EPERM. Any thread may call
 // it but one that serves the mount.
 Result<> unmount(const std::string& target, bool lazy);
 

@@ -2,6 +2,7 @@
 #include "tools/mount_union.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -45,6 +46,14 @@ void raise_descriptor_limit() {
   if (!limit) return;
   limit->rlim_cur = limit->rlim_max;
   static_cast<void>(sys::set_rlimit(RLIMIT_NOFILE, *limit));
+}
+
+// Over files and directories; root of a container may have lost some.
+bool has_roots_rights() {
+  constexpr uint64_t needed =
+      uint64_t{1} << CAP_CHOWN | uint64_t{1} << CAP_DAC_OVERRIDE | uint64_t{1} << CAP_FOWNER;
+  auto sets = sys::get_capabilities();
+  return sets && (sets->effective & needed) == needed;
 }
 
 // What is served, and what its server keeps for as long as it does.
@@ -105,6 +114,7 @@ Result<Service> prepare(const MountOptions& options) {
   if (options.passthrough) TRY(may_pass_through(options));
   served.passthrough = options.passthrough;
   served.file_flags = options.file_flags;
+  served.privileged = has_roots_rights();
   served.threads = options.several_threads ? server_threads : 1;
   return service;
 }
@@ -147,8 +157,9 @@ Result<Fd> mount_for_user(const MountOptions& options, const std::string& target
   if (device.error().code == ENOENT)
     return fail_saying(EPERM, target +
                                   ": not permitted to mount, and fusermount3 (package fuse3), "
-                                  "which could, is missing; or be root, or root of a user "
-                                  "namespace: unshare --user --map-root-user --mount");
+                                  "which could, is missing or not for this user to run; or be "
+                                  "root, or root of a user namespace: unshare --user "
+                                  "--map-root-user --mount");
   return fail_saying(device.error().code,
                      target + ": not permitted to mount; " + describe(device.error()));
 }
@@ -165,7 +176,13 @@ Result<Fd> mount_device(const MountOptions& options, const std::string& target) 
   for (const std::string& option : options.kernel) data += "," + option;
   auto mounted =
       sys::mount(options.source.c_str(), target.c_str(), "fuse.lyr", options.flags, data.c_str());
-  if (!mounted && mounted.error().code == EPERM) return mount_for_user(options, target);
+  // Root that may not mount has had that right taken away: a program in PATH is not to have it.
+  if (!mounted && mounted.error().code == EPERM && ::geteuid() != 0)
+    return mount_for_user(options, target);
+  if (!mounted && mounted.error().code == EPERM)
+    return fail_saying(EPERM, target +
+                                  ": not permitted to mount (be root with CAP_SYS_ADMIN, or root "
+                                  "of a user namespace: unshare --user --map-root-user --mount)");
   if (!mounted) return about(Result<Fd>(std::unexpected(std::move(mounted).error())), target);
   return std::move(*device);
 }
@@ -189,16 +206,18 @@ Result<Fd> take_device(int number) {
                                  " (it is to be /dev/fuse, opened and mounted by who starts lyr)");
   };
   Fd given(number);
-  auto status = sys::stat(given);
-  if (!status) return refuse(EBADF, ": no such descriptor is open");
-  if (!S_ISCHR(status->st_mode) || status->st_rdev != makedev(fuse_major, fuse_minor))
+  auto copy = sys::dup(given, 3);
+  static_cast<void>(given.release());  // it stays until all is well: it may be where errors go
+  if (!copy) return refuse(EBADF, ": no such descriptor is open");
+  Fd device = std::move(*copy);
+  auto status = TRY(sys::stat(device));
+  if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(fuse_major, fuse_minor))
     return refuse(ENODEV, " is not /dev/fuse");
-  std::array<struct pollfd, 1> waiting{{{given.get(), POLLIN, 0}}};
+  std::array<struct pollfd, 1> waiting{{{device.get(), POLLIN, 0}}};
   TRY(sys::poll(waiting, 0));
   if ((waiting[0].revents & POLLERR) != 0) return refuse(ENOTCONN, " is not mounted");
-  Fd device = TRY(sys::dup(given, 3));
-  // What is opened next is not to become somebody's standard output.
-  if (number < 3) static_cast<void>(given.release());
+  // Below 3 what is opened next would become somebody's standard output.
+  if (number >= 3) Fd(number).reset();
   return device;
 }
 
@@ -301,6 +320,8 @@ Result<> mount_union(const MountOptions& options, const std::string& target, boo
     at = TRY(path_from_root(target));
   }
   auto service = TRY(prepare(options));
+  // Its mount may be one to be written to: then opening says that there is no upper.
+  if (handed && options.upper.empty()) service.options.privileged = false;
   if (!handed) device = TRY(mount_device(options, at));
   if (foreground) {
     auto ended = serve(std::move(device), std::move(service), at);

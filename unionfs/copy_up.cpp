@@ -59,8 +59,11 @@ Result<uint32_t> Union::copy_xattrs(Ino ino, const Fd& object) {
                         [&] { return sys::set_xattr(object, xattr.c_str(), value.value_or("")); });
     // What the upper's file system or our rights do not allow is lost, as with overlayfs on such a
     // one.
-    if (!set && set.error().code != EOPNOTSUPP && set.error().code != EPERM)
-      return std::unexpected(std::move(set).error());
+    bool lost = !set && (set.error().code == EOPNOTSUPP || set.error().code == EPERM);
+    // A link's counts for little: not even one that no file could have (EINVAL) is to be in the
+    // way.
+    lost |= !set && S_ISLNK(lower_->status(ino).st_mode) && set.error().code == EINVAL;
+    if (!set && !lost) return std::unexpected(std::move(set).error());
   }
   return acls ? copy_acls(ino, object) : Result<uint32_t>(lower_->status(ino).st_mode);
 }

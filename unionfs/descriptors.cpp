@@ -59,7 +59,7 @@ Result<SharedFd> Union::object(Node& node) {
   } else if (node.orphan) {
     name = Upper::orphan_name(node.id);
   }
-  Fd fd = TRY(sys::open_at(*parent, name.c_str(), O_PATH | O_NOFOLLOW));
+  Fd fd = TRY(open_own(*parent, name.c_str(), O_PATH | O_NOFOLLOW));
   return std::make_shared<const Fd>(std::move(fd));
 }
 

@@ -46,6 +46,11 @@ Result<Union::Place> Union::place(Node& node) {
     place.open = TRY(directory_fd(node));
   } else if (node.more().data) {
     place.open = node.more().data;
+  } else if (!privileged_) {
+    place.kept = TRY(object(node));
+    place.directory = proc_fds_;
+    place.name = std::to_string(place.kept->get());
+    place.follow = true;
   } else if (node.has_name()) {
     place.directory = TRY(directory_fd(*nodes_.parent(node)));
     place.name = nodes_.name(node);

@@ -18,6 +18,12 @@ constexpr size_t copy_range_bytes = 256 << 10;
 constexpr size_t copy_range_max = 16 << 20;  // what one request copies while its time is kept
 constexpr size_t unsynced_max = 384;         // as many as have a descriptor
 
+// Of what comes with a change of bytes: whoever may write to a file may not set its mode and times,
+// if it is not his. The kernel takes set-id bits away itself then.
+Result<> unless_forbidden(Result<> done) {
+  return !done && done.error().code == EPERM ? Result<>() : std::move(done);
+}
+
 }  // namespace
 
 // Bits that a change of content by another takes away (HANDLE_KILLPRIV_V2 leaves it to us). Where
@@ -33,7 +39,7 @@ Result<bool> Union::drop_privilege_bits(const Fd& file, uint32_t caller_gid) {
     status.st_mode = S_IFREG | without;
     TRY(override_.write(file, status));
   } else if (without != mode) {
-    TRY(sys::chmod(file, without));
+    TRY(unless_forbidden(sys::chmod(file, without)));
   }
   TRY(drop_capabilities(file));
   return without != mode;
@@ -137,7 +143,7 @@ Result<> Union::keeping_time(uint64_t id, const Fd& file, Change change) {
   if (--kept->changes == 0) {
     struct timespec times[2] = {{0, UTIME_OMIT}, kept->time};
     kept_times_.erase(id);
-    put_back = sys::utimens(file, times);
+    put_back = unless_forbidden(sys::utimens(file, times));
   }
   in_ledger.reset();
   TRY(std::move(put_back));
@@ -151,7 +157,7 @@ Result<> Union::truncate_keeping_time(uint64_t id, const Fd& file, uint64_t size
   struct timespec times[2] = {{0, UTIME_OMIT}, kept != nullptr ? kept->time : before.st_mtim};
   KeptTime in_ledger(ledger_, id, times[1]);
   TRY(sys::truncate(file, size));
-  return sys::utimens(file, times);
+  return unless_forbidden(sys::utimens(file, times));
 }
 
 // With its time_mutex: what was set is what changes under way have to keep.
@@ -254,8 +260,12 @@ Result<> Union::fsync(uint64_t id, bool data_only) {
     Node* node = TRY(find(id));
     if (!node->in_upper) return {};  // the lower is durable already
     if (node->unsynced) others = take_unsynced();
-    fd = node->type == S_IFDIR ? TRY(directory_fd(*node)) : TRY(content(*node, false))
-    .file;
+    if (node->type == S_IFDIR) {
+      fd = TRY(directory_fd(*node));
+    } else {
+      auto found = TRY(content(*node, false));
+      fd = std::move(found.file);
+    }
   }
   for (const SharedFd& other : others) static_cast<void>(sys::start_writeback(*other, 0, 0));
   return data_only ? sys::fdatasync(*fd) : sys::fsync(*fd);

@@ -100,10 +100,12 @@ Result<> Union::may_set(Node& node, const AttributeChange& change) {
 }
 
 Result<> Union::may_open(uint64_t id, Opening opening) {
-  if (!opening.to_write || !file_flags_) return {};
+  if (!opening.to_write || (!file_flags_ && privileged_)) return {};
   std::scoped_lock lock(mutex_);
   Node* node = TRY(find(id));
-  return may_write(*node, opening.appends);
+  if (file_flags_) TRY(may_write(*node, opening.appends));
+  if (!privileged_) TRY(content(*node, true));
+  return {};
 }
 
 Result<> Union::may_allocate(uint64_t id, int mode) {

@@ -87,7 +87,7 @@ Result<> Union::move(Node& from, std::string_view name, Node& to, std::string_vi
       return hide ? upper_.make_whiteout() : Result<Temporary>(upper_.temporary());
     };
     Temporary aside = TRY(make());
-    TRY(sys::rename_at(*from_fd, old_text.c_str(), *to_fd, new_text.c_str(), RENAME_EXCHANGE));
+    TRY(move_own(*from_fd, old_text.c_str(), *to_fd, new_text.c_str(), RENAME_EXCHANGE));
     TRY(move_own(*from_fd, old_text.c_str(), aside.work(), aside.name(),
                  hide ? RENAME_EXCHANGE : 0));
   } else if (hide && upper_.format().device_whiteouts) {

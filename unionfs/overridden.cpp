@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "base/sys_file.h"
+#include "unionfs/owner_access.h"
 #include "unionfs/union.h"
 
 namespace lyr::unionfs {
@@ -50,7 +51,7 @@ Result<> Union::override_new(const Fd& where, const char* name, const Fd& object
 Result<SharedFd> Union::object_at(const Place& place) {
   if (place.open) return place.open;
   int flags = place.follow ? O_PATH : O_PATH | O_NOFOLLOW;
-  Fd fd = TRY(sys::open_at(*place.directory, place.name.c_str(), flags));
+  Fd fd = TRY(open_own(*place.directory, place.name.c_str(), flags));
   return std::make_shared<const Fd>(std::move(fd));
 }
 

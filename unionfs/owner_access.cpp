@@ -38,19 +38,24 @@ Result<> move_own(const Fd& from, const char* name, const Fd& to, const char* ne
     auto found = sys::open_at(where, text, O_PATH | O_DIRECTORY | O_NOFOLLOW);
     return found ? std::move(*found) : Fd();
   };
+  OwnerAccess old_place(from, S_IWUSR | S_IXUSR);
+  OwnerAccess place(to, S_IWUSR | S_IXUSR);
   Fd one = directory(from, name);
   Fd other = directory(to, new_name);
-  OwnerAccess place(to, S_IWUSR | S_IXUSR);
   OwnerAccess first(one, S_IWUSR);
   OwnerAccess second(other, S_IWUSR);
   return sys::rename_at(from, name, to, new_name, flags);
+}
+
+Result<Fd> open_own(const Fd& where, const char* name, int flags) {
+  return as_owner(where, S_IXUSR, [&] { return sys::open_at(where, name, flags); });
 }
 
 Result<Fd> open_own_directory(const Fd& where, const char* name) {
   constexpr int flags = O_DIRECTORY | O_NOFOLLOW;
   auto opened = sys::open_at(where, name, flags | O_RDONLY);
   if (opened || opened.error().code != EACCES) return opened;
-  Fd found = TRY(sys::open_at(where, name, flags | O_PATH));
+  Fd found = TRY(open_own(where, name, flags | O_PATH));
   return as_owner(found, S_IRUSR, [&] { return sys::reopen(found, O_RDONLY | O_DIRECTORY); });
 }
 

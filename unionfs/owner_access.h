@@ -15,8 +15,9 @@
 namespace lyr::unionfs {
 
 // Gives the owner `bits` of what is his (S_IRUSR, ...), and has the mode as it was in the end. Only
-// with what the union's lock guards: nobody is to be told of the mode meanwhile. A kill in between
-// leaves the owner the bits.
+// with what a lock of the union's guards: nobody is to be told of the mode meanwhile. A kill in
+// between leaves the owner the bits; what he may not set again once it is changed (set-group-id, of
+// a group that he is not in) goes.
 class OwnerAccess {
  public:
   OwnerAccess(const Fd& object, mode_t bits);
@@ -42,6 +43,10 @@ auto as_owner(const Fd& object, mode_t bits, Call call) -> decltype(call()) {
 // As sys::rename_at. A directory that gets another parent is to be one that its owner may write to.
 Result<> move_own(const Fd& from, const char* name, const Fd& to, const char* new_name,
                   unsigned flags = 0);
+
+// As sys::open_at: `where` is to be a directory that its owner may search, and no more is asked of
+// what is opened than its mode lets him.
+Result<Fd> open_own(const Fd& where, const char* name, int flags);
 
 // A directory of the upper or the work directory, to be read.
 Result<Fd> open_own_directory(const Fd& where, const char* name);

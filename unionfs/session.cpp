@@ -417,6 +417,7 @@ Result<> serve(Fd fuse_device, Options options) {
   state.timeout_s = options.timeout_s;
   state.writeback = options.writeback;
   state.file_flags = options.file_flags;
+  state.privileged = options.privileged;
   std::optional<Ledger> own;
   if (options.passthrough && ledger == nullptr) own.emplace(TRY(Ledger::make()));
   if (options.passthrough) state.stacked = TRY(is_stacked(options.upper));

@@ -23,9 +23,10 @@ struct Served : SessionData {
   // Of passthrough: what files are open.
   std::optional<Opens> opens;
   bool file_flags = false;
+  bool privileged = true;
   bool stacked = false;  // the upper's file system is one over others itself
 
-  bool asks_for_opens() const { return opens.has_value() || file_flags; }
+  bool asks_for_opens() const { return opens.has_value() || file_flags || !privileged; }
 };
 
 Served& served(void* user_data);

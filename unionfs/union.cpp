@@ -52,6 +52,7 @@ Union::Union(std::unique_ptr<Lower> lower, Upper upper, const Options& options)
       whiteout_files_(options.whiteout_files),
       static_links_(options.static_links),
       file_flags_(options.file_flags),
+      privileged_(options.privileged),
       acls_(options.acls.has_value() && options.xattrs && options.ownership == Ownership::real &&
             !options.ids.squashed()),
       mapped_ids_(options.acls.value_or(MappedIds())),
@@ -211,7 +212,7 @@ Result<NodeTable::Inode> Union::describe_upper(Node& directory, std::string_view
                                                const Shown& shown) {
   auto fd = TRY(directory_fd(directory));
   std::string text(name);
-  Fd object = TRY(sys::open_at(*fd, text.c_str(), O_PATH | O_NOFOLLOW));
+  Fd object = TRY(open_own(*fd, text.c_str(), O_PATH | O_NOFOLLOW));
   auto status = TRY(sys::stat(object));
   bool may_be_marked = !S_ISLNK(status.st_mode) || upper_.format().trusted;
   auto marks = may_be_marked ? read_own_marks(object) : Result<Marks>(Marks{});
@@ -219,8 +220,10 @@ Result<NodeTable::Inode> Union::describe_upper(Node& directory, std::string_view
   NodeTable::Inode fresh;
   fresh.in_upper = true;
   fresh.no_xattrs = may_be_marked && !marks->others;
-  if (file_flags_) fresh.no_flags = !marks->protection && TRY(protection_of(object))
-  == 0;
+  if (file_flags_) {
+    uint32_t flags = TRY(protection_of(object));
+    fresh.no_flags = !marks->protection && flags == 0;
+  }
   fresh.type = status.st_mode & S_IFMT;
   fresh.upper_ino = status.st_ino;
   fresh.ino = lower_->upper_number(status.st_dev, status.st_ino);

@@ -282,6 +282,7 @@ class Union {
 
   struct Place {
     SharedFd open;  // null: by the name
+    SharedFd kept;  // the object that the name, a link, leads to
     SharedFd directory;
     std::string name;
     bool follow = false;  // the name is a link to the object
@@ -345,6 +346,7 @@ class Union {
   bool whiteout_files_;
   bool static_links_;
   bool file_flags_;
+  bool privileged_;
   bool acls_;
   MappedIds mapped_ids_;  // with ACLs
   Ids ids_;

@@ -83,10 +83,14 @@ struct Options {
   int threads = 1;           // that read requests; 1..64. One has help where much is written back
   bool spare_cpu = false;    // it is helped as if a CPU had nothing to do, for tests
   RequestCounts* counts = nullptr;  // outlives serve(); null: nobody wants to know
-  std::function<void()> ready;      // called once, when all is open: what the kernel asks from then
-                                    // on is answered
-  Ledger* ledger = nullptr;         // of a server that may be killed, see unionfs/keeper.h; only
-                                    // over a tree
+  // The process may do all that root may. False: what it has no right to copy up is
+  // refused when it is opened to be written (the kernel would take what is written, and lose it),
+  // and objects are reached without asking what their directory's mode lets its owner do.
+  bool privileged = true;
+  std::function<void()> ready;  // called once, when all is open: what the kernel asks from then
+                                // on is answered
+  Ledger* ledger = nullptr;     // of a server that may be killed, see unionfs/keeper.h; only
+                                // over a tree
 };
 
 // Serves a FUSE connection that someone else mounted (or is about to mount), until it is unmounted

@@ -27,13 +27,14 @@ Result<> Union::take_whiteout_file(Node& directory, const Fd& fd, const std::str
     if (opaque) return upper_.set_mark(fd, opaque_mark, "y");
     if (!present) return upper_.whiteout_absent(fd, hidden.c_str());
     // What has the name here does not merge with what is hidden.
-    auto object = sys::open_at(fd, hidden.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    auto object = open_own_directory(fd, hidden.c_str());
     return object ? upper_.set_mark(*object, opaque_mark, "y") : Result<>();
   };
   auto converted = convert();
   if (!opaque && !present) add_name(directory, hidden, true);
   // On a full disk it stays as it is, for now.
-  return converted ? sys::unlink_at(fd, file.c_str()) : Result<>();
+  if (!converted) return {};
+  return as_owner(fd, S_IWUSR | S_IXUSR, [&] { return sys::unlink_at(fd, file.c_str()); });
 }
 
 }  // namespace lyr::unionfs

@@ -73,6 +73,7 @@ TEST(Process, AProgramHasWhatItIsGiven) {
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(text.data()), *got), "word a b");
   auto none = sys::start_program({.name = "lyr-has-no-such-program"});
   ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, ENOENT);
 }
 
 TEST(Process, AChildsThreadKnowsItsOwnNumber) {

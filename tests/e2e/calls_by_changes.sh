@@ -6,10 +6,11 @@ command -v strace >/dev/null || skip "no strace"
 # How often a server waits and looks for requests, on which CPU, and what it looks at for that, is a
 # matter of time, as is who writes a batch.
 waits=read,readv,poll,ppoll,futex,nanosleep,clock_nanosleep,sched_yield,io_uring_enter,madvise
-waits+=,sched_setaffinity,sched_setattr,ioctl
+waits+=,sched_setaffinity,sched_setattr
 count() { # command...: with all that it starts
   strace -f -qq -y -e trace="!$waits" -e signal=none -o calls "$LYR" "$@" >/dev/null
-  grep -c -v -e '/proc/loadavg' -e '/proc/[0-9]*/stat' -e ' resumed>' -e ' +++ ' calls
+  grep -c -v -e '/proc/loadavg' -e '/proc/[0-9]*/stat' -e ' ioctl([0-9]*<\(pid:\|/[a-z/]*fuse>\)' \
+    -e ' resumed>' -e ' +++ ' calls
 }
 change='mkdir /new; for i in $(seq 1 $2); do echo $1 $i >/new/$i; done; echo >/many/0/100
   rm /many/0/101'

@@ -133,6 +133,42 @@ lyr umount merged
 wait_for no_server
 same "$(find work/work -name 't*')" ""
 
+# A file is open still when its directory is closed to its owner; what the mode lets him do he can.
+union ""
+cd merged
+mkdir -p dir/sub moved there && chmod 0555 there
+echo one | tee dir/f dir/h >/dev/null
+cd .. && lyr umount merged && wait_for no_server && union "" && cd merged
+exec 3>>dir/f 4<dir/h 5>>d2/g
+chmod 0600 dir d2
+echo two >&3 && echo two >&5
+same "$(stat -L -c %s /proc/self/fd/4 | xargs) $(cat <&4)" "4 one"
+exec 3>&- 4<&- 5>&-
+chmod 0444 dir
+same "$(ls dir | xargs)" "f h sub"
+code 1 cat dir/f
+chmod 0755 dir d2
+same "$(tail -qn 1 dir/f d2/g | xargs) $(stat -c %a dir)" "two two 755"
+mv -T dir/sub moved/sub && mkdir b && mkdir -m 0555 b/t && mv -T moved/sub b/t
+same "$(stat -c %a b/t)" 755
+cd ..
+lyr umount merged
+wait_for no_server
+same "$(cat up/dir/f up/d2/g | xargs)" "one two text two"
+
+# What others own can be written to, but not copied up: that is said when it is opened.
+echo theirs >base/theirs && chmod 0666 base/theirs
+if [ "$LYR_MODE" = rootless ]; then
+  unshare --user --map-root-user --map-auto chown 5 base/theirs
+  union ""
+  code 1 dd if=/dev/zero of=merged/theirs bs=1 count=1 conv=notrunc
+  has "$err" "failed to open 'merged/theirs': Operation not permitted"
+  same "$(cat merged/theirs)" theirs
+  lyr umount merged
+  wait_for no_server
+  unshare --user --map-root-user --map-auto chown 0 base/theirs
+fi
+
 # It is over itself: the lower has the mount, too.
 lyr mount -o lowerdir=.,upperdir=up,workdir=work merged
 same "$(ls merged/merged)" ""

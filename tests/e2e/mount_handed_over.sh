@@ -44,11 +44,20 @@ exec 9>&-
 same "$(cat merged/f)" base
 kill -TERM $!
 wait $!
-mountpoint -q merged || [ $? = 32 ] # its root can no longer be asked for
 grep -q " $PWD/merged " /proc/self/mountinfo
 code 1 cat merged/f
 has "$err" "not connected"
 umount merged
+
+# Without an upper nothing is written, whatever the mount allows.
+mount_device
+lyr mount -o lowerdir=base /dev/fd/9
+exec 9>&-
+code 1 eval 'echo x >>merged/f'
+has "$err" "Read-only file system"
+same "$(cat merged/f)" base
+umount merged
+wait_for no_server
 
 # What is no such descriptor is said, and nothing is mounted; neither is what cannot be served.
 refused() { # why, target
@@ -58,6 +67,7 @@ refused() { # why, target
 refused "/dev/fd/9: no such descriptor is open" /dev/fd/9
 exec 9</dev/null
 refused "/dev/fd/9 is not /dev/fuse" /dev/fd/9
+refused "/dev/fd/2 is not /dev/fuse" /dev/fd/2
 exec 9<>/dev/fuse
 refused "/dev/fd/9 is not mounted" /dev/fd/9
 exec 9>&-
